@@ -1,0 +1,9 @@
+//! The groups. A new one is a module here, and a line in [`ALL`].
+
+mod ours;
+mod update;
+
+use crate::Group;
+
+/// All groups, in the order they are listed.
+pub const ALL: &[Group] = &[update::GROUP];

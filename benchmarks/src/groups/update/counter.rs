@@ -1,0 +1,156 @@
+//! A counter goes up by one.
+
+use super::floor::{FLOOR, UNREAD_NOTE};
+use super::metrics_facade::{METRICS, register};
+use super::{BLOCK, CELLS_NOTE, FLUSH_NOTE, HELP, NAME, THREADS, UPDATES_PER_FLUSH};
+use crate::groups::ours;
+use crate::{BoxError, Candidate, Case, Reading, Subject, sample, subject, subject_with_finish};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use std::cell::Cell;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(super) fn case() -> Case {
+    Case::new("counter_inc", "a counter goes up by one", BLOCK)
+        .threads(THREADS)
+        .candidate(Candidate::new("pytheus", "Counter", pytheus))
+        .candidate(Candidate::new(FLOOR, "thread-local Cell", thread_local).note(UNREAD_NOTE))
+        .candidate(Candidate::new(FLOOR, "shared AtomicU64", shared))
+        .candidate(Candidate::new("prometheus", "IntCounter", prometheus))
+        .candidate(
+            Candidate::new("prometheus", "LocalIntCounter", prometheus_local).note(FLUSH_NOTE),
+        )
+        .candidate(Candidate::new("prometheus-client", "Counter", prometheus_client))
+        .candidate(Candidate::new("foundations-metrics", "Counter", foundations))
+        .candidate(
+            Candidate::new("foundations-metrics", "ThreadLocalCounter", foundations_thread_local)
+                .note(CELLS_NOTE),
+        )
+        .candidate(Candidate::new("measured", "Counter", measured))
+        .candidate(Candidate::new(METRICS, "Counter", metrics))
+}
+
+fn pytheus() -> Result<Box<dyn Subject>, BoxError> {
+    let registry = ours::registry();
+    let counter = registry.counter(NAME, HELP).register()?;
+    Ok(subject(
+        move || counter.clone(),
+        |counter, _| counter.inc(),
+        move || ours::read(&registry, NAME),
+    ))
+}
+
+fn thread_local() -> Result<Box<dyn Subject>, BoxError> {
+    thread_local! { static COUNT: Cell<u64> = const { Cell::new(0) } }
+
+    let total = Arc::new(AtomicU64::new(0));
+    let reader = total.clone();
+    Ok(subject_with_finish(
+        || (),
+        |(), _| {
+            COUNT.with(|count| {
+                let count = black_box(count);
+                count.set(count.get() + 1);
+            });
+        },
+        move |()| {
+            total.fetch_add(COUNT.take(), Ordering::Relaxed);
+        },
+        move || Ok(Reading::Number(reader.load(Ordering::Relaxed) as f64)),
+    ))
+}
+
+fn shared() -> Result<Box<dyn Subject>, BoxError> {
+    let total = Arc::new(AtomicU64::new(0));
+    let reader = total.clone();
+    Ok(subject(
+        move || total.clone(),
+        |total, _| {
+            total.fetch_add(1, Ordering::Relaxed);
+        },
+        move || Ok(Reading::Number(reader.load(Ordering::Relaxed) as f64)),
+    ))
+}
+
+fn prometheus() -> Result<Box<dyn Subject>, BoxError> {
+    let counter = prometheus::IntCounter::new(NAME, HELP)?;
+    let reader = counter.clone();
+    Ok(subject(
+        move || counter.clone(),
+        |counter, _| counter.inc(),
+        move || Ok(Reading::Number(reader.get() as f64)),
+    ))
+}
+
+fn prometheus_local() -> Result<Box<dyn Subject>, BoxError> {
+    let counter = prometheus::IntCounter::new(NAME, HELP)?;
+    let reader = counter.clone();
+    Ok(subject_with_finish(
+        move || counter.local(),
+        |counter, step| {
+            counter.inc();
+            if step.index() % UPDATES_PER_FLUSH == 0 {
+                counter.flush();
+            }
+        },
+        |counter| counter.flush(),
+        move || Ok(Reading::Number(reader.get() as f64)),
+    ))
+}
+
+fn prometheus_client() -> Result<Box<dyn Subject>, BoxError> {
+    use prometheus_client::metrics::counter::Counter;
+
+    let counter = Counter::<u64>::default();
+    let reader = counter.clone();
+    Ok(subject(
+        move || counter.clone(),
+        |counter, _| {
+            counter.inc();
+        },
+        move || Ok(Reading::Number(reader.get() as f64)),
+    ))
+}
+
+fn foundations() -> Result<Box<dyn Subject>, BoxError> {
+    let counter = foundations_metrics::Counter::<u64>::default();
+    let reader = counter.clone();
+    Ok(subject(
+        move || counter.clone(),
+        |counter, _| {
+            counter.inc();
+        },
+        move || Ok(Reading::Number(reader.get() as f64)),
+    ))
+}
+
+fn foundations_thread_local() -> Result<Box<dyn Subject>, BoxError> {
+    let counter = foundations_metrics::ThreadLocalCounter::<u64>::default();
+    let reader = counter.clone();
+    Ok(subject(
+        move || counter.clone(),
+        |counter, _| counter.inc(),
+        move || Ok(Reading::Number(reader.get() as f64)),
+    ))
+}
+
+fn measured() -> Result<Box<dyn Subject>, BoxError> {
+    let counter = Arc::new(measured::Counter::new());
+    let reader = counter.clone();
+    Ok(subject(
+        move || counter.clone(),
+        |counter, _| counter.inc(),
+        move || Ok(Reading::Number(reader.get_metric().count.load(Ordering::Relaxed) as f64)),
+    ))
+}
+
+fn metrics() -> Result<Box<dyn Subject>, BoxError> {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let (counter, exposition) = register(&recorder, || metrics::counter!(NAME));
+    Ok(subject(
+        move || counter.clone(),
+        |counter, _| counter.increment(1),
+        move || Ok(Reading::Number(sample(&exposition.render(), NAME)?)),
+    ))
+}

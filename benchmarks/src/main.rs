@@ -1,0 +1,73 @@
+//! Runs a group of comparisons. See the README beside `Cargo.toml`.
+
+#![forbid(unsafe_code)]
+
+use pytheus_benchmarks::cli::{Command, usage};
+use pytheus_benchmarks::{Report, RunError, measure, table};
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// The run was understood and went wrong.
+const FAILED: u8 = 1;
+/// The command line was not understood.
+const MISUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let command = match Command::parse(std::env::args().skip(1)) {
+        Ok(command) => command,
+        Err(error) => {
+            eprint!("error: {error}\n\n{}", usage());
+            return ExitCode::from(MISUSED);
+        }
+    };
+    match run(&command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", with_causes(&*error));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<(), Box<dyn Error>> {
+    let settings = &command.settings;
+    let mut report = Report::new(settings, Vec::new());
+    let mut out = std::io::stdout().lock();
+    if !command.json {
+        writeln!(out, "{}", report.header())?;
+    }
+    for case in (command.group.cases)() {
+        if !command.cases.is_empty() && !command.cases.iter().any(|name| name == case.name()) {
+            continue;
+        }
+        for &threads in case.thread_counts() {
+            let measurement = match measure(command.group.name, &case, threads, settings) {
+                Ok(measurement) => measurement,
+                Err(error @ (RunError::Nobody { .. } | RunError::TooFewCores { .. })) => {
+                    eprintln!("left out: {error}");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if !command.json {
+                writeln!(out, "{}", table(&measurement))?;
+            }
+            report.measurements.push(measurement);
+        }
+    }
+    if command.json {
+        writeln!(out, "{}", report.to_json()?)?;
+    }
+    Ok(())
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}

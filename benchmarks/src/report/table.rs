@@ -1,0 +1,71 @@
+//! One case as a text table.
+
+use crate::{Line, Measurement};
+use std::fmt::Write;
+
+/// The figures of one case, aligned in columns, with its notes below.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_benchmarks::{Line, Measurement, Spread, table};
+///
+/// let samples = vec![1.0, 2.0, 3.0];
+/// let spread = Spread::of(&samples).expect("three samples");
+/// let line = Line {
+///     peer: "floor", variant: "Cell", note: None, ops: 1_000, samples, spread, times_ours: None,
+/// };
+/// let measurement =
+///     Measurement { group: "update", case: "inc", about: "adds one", threads: 1, lines: vec![line] };
+/// assert_eq!(
+///     table(&measurement),
+///     "update/inc, 1 thread: adds one\n\
+///      subject                                             median      min   quartiles          max  × pytheus\n\
+///      floor                Cell                             2.00     1.00     1.50 …     2.50     3.00          -\n",
+/// );
+/// ```
+pub fn table(measurement: &Measurement) -> String {
+    let Measurement { group, case, about, threads, lines } = measurement;
+    let plural = if *threads == 1 { "" } else { "s" };
+    let mut out = format!("{group}/{case}, {threads} thread{plural}: {about}\n");
+    out.push_str(HEADER);
+    let mut notes: Vec<&str> = Vec::new();
+    for line in lines {
+        let mark = line.note.map(|note| mark(&mut notes, note));
+        row(&mut out, line, mark);
+    }
+    for (index, note) in notes.iter().enumerate() {
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "  [{}] {note}", index + 1);
+    }
+    out
+}
+
+const HEADER: &str = "subject                                             median      min   \
+                      quartiles          max  × pytheus\n";
+
+/// The number of a note; the same note has the same number.
+fn mark<'a>(notes: &mut Vec<&'a str>, note: &'a str) -> usize {
+    if let Some(index) = notes.iter().position(|known| *known == note) {
+        return index + 1;
+    }
+    notes.push(note);
+    notes.len()
+}
+
+fn row(out: &mut String, line: &Line, mark: Option<usize>) {
+    let mark = mark.map(|mark| format!(" [{mark}]")).unwrap_or_default();
+    let variant = format!("{}{mark}", line.variant);
+    let ratio = line.times_ours.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+    let spread = line.spread;
+    let _ = writeln!(
+        out,
+        "{:<20} {variant:<28} {:>8.2} {:>8.2} {:>8.2} … {:>8.2} {:>8.2} {ratio:>10}",
+        line.peer,
+        spread.median,
+        spread.min,
+        spread.lower_quartile,
+        spread.upper_quartile,
+        spread.max,
+    );
+}

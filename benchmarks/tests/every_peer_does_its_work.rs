@@ -1,0 +1,21 @@
+//! The harness checks every block, so one round of everything checks how the peers are used.
+
+use pytheus_benchmarks::{PEERS, RunError, Settings, groups, measure};
+
+#[test]
+fn in_every_case_of_every_group() -> Result<(), RunError> {
+    let peers = PEERS.iter().filter(|peer| **peer != "pytheus").map(ToString::to_string);
+    let settings = Settings { rounds: 1, only: peers.collect(), ..Settings::quick() };
+    for group in groups::ALL {
+        for case in (group.cases)() {
+            for &threads in case.thread_counts() {
+                match measure(group.name, &case, threads, &settings) {
+                    Ok(result) => assert!(!result.lines.is_empty()),
+                    Err(RunError::TooFewCores { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! The harness checks every block, so one round of everything checks how pytheus is used.
+
+use pytheus_benchmarks::{RunError, Settings, groups, measure};
+
+#[test]
+fn in_every_case_of_every_group() -> Result<(), RunError> {
+    let settings = Settings { rounds: 1, only: vec!["pytheus".into()], ..Settings::quick() };
+    for group in groups::ALL {
+        for case in (group.cases)() {
+            for &threads in case.thread_counts() {
+                match measure(group.name, &case, threads, &settings) {
+                    Ok(result) => assert!(!result.lines.is_empty()),
+                    Err(RunError::TooFewCores { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! From a source or a collection to a page, in one call.
+
+use super::TextEncoder;
+use super::page::Page;
+use pytheus_core::{BackendError, Collection, Source};
+use std::io::{self, Write};
+
+/// Writes what a collection found as Prometheus text.
+///
+/// For pages that go elsewhere than into memory: a file, standard output, a compressor. A page that
+/// is wanted as bytes is what [`render`] gives.
+///
+/// # Errors
+///
+/// The writer's error; what it has taken until then is an incomplete page.
+///
+/// # Examples
+///
+/// ```no_run
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::Registry;
+///
+/// let registry = Registry::new(Local::new());
+/// let collection = registry.collect_blocking()?;
+/// pytheus_exposition::encode_text(&collection, std::io::stdout().lock())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn encode_text<W: Write>(collection: &Collection, out: W) -> io::Result<()> {
+    let mut encoder = TextEncoder::new(out);
+    // Why a visit was stopped is known to the encoder, and `finish` tells.
+    let _ = collection.visit(&mut encoder);
+    encoder.finish().map(drop)
+}
+
+/// Collects, then writes a page of Prometheus text.
+///
+/// Collecting may wait. Writing is work for the processor and waits for nobody: one to five ms for
+/// 100,000 series, during which the calling task does not yield. On a busy executor move it to
+/// a thread that may block, as `router` does.
+///
+/// # Errors
+///
+/// Whatever keeps the source from being read. Nothing has been written then.
+///
+/// # Examples
+///
+/// ```no_run
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::Registry;
+///
+/// # async fn page() -> Result<(), Box<dyn std::error::Error>> {
+/// let registry = Registry::new(Local::new());
+/// registry.counter("hits_total", "Hits").register()?.inc();
+/// let page = pytheus_exposition::render(&registry).await?;
+/// assert!(page.ends_with(b"hits_total 1\n"));
+/// # Ok(())
+/// # }
+/// ```
+pub async fn render(source: &dyn Source) -> Result<Vec<u8>, BackendError> {
+    Ok(page_of(&source.collect().await?))
+}
+
+/// [`render`] for code that is not async.
+///
+/// # Errors
+///
+/// As for [`render`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::Registry;
+///
+/// let registry = Registry::new(Local::new());
+/// let page = pytheus_exposition::render_blocking(&registry)?;
+/// assert!(page.is_empty());
+/// # Ok::<(), pytheus_core::BackendError>(())
+/// ```
+pub fn render_blocking(source: &dyn Source) -> Result<Vec<u8>, BackendError> {
+    Ok(page_of(&source.collect_blocking()?))
+}
+
+/// The page of a collection. Nothing stops a visitor that writes to memory.
+pub(crate) fn page_of(collection: &Collection) -> Vec<u8> {
+    let mut page = Page::default();
+    let _ = collection.visit(&mut page);
+    page.bytes
+}

@@ -1,0 +1,438 @@
+//! One memory with its bookkeeping: stripes to lease, runs of cells and records to allocate.
+
+use super::fork::ForkMutex;
+use super::memory::{Area, Geometry, Memory};
+use super::slots::{HEADER_BYTES, SLOTS, Stripe};
+use super::stripe::Lease;
+use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence};
+use crate::{BackendError, BackendErrorKind};
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+use std::num::NonZeroU64;
+use std::ptr::NonNull;
+use std::sync::atomic::AtomicPtr;
+
+/// Everything the engine knows about one [`Memory`]. Lives as long as the process, because handles
+/// are addresses in it.
+pub(crate) struct Arena {
+    slot: u16,
+    memory: Box<dyn Memory>,
+    geometry: Geometry,
+    records: NonNull<u8>,
+    /// Where the cells of each stripe begin.
+    cells: Box<[NonNull<AtomicU64>]>,
+    secrets: RapidSecrets,
+}
+
+// SAFETY: the pointers are addresses of memory that outlives the process' threads and is reached
+// through atomics only.
+unsafe impl Send for Arena {}
+// SAFETY: as above.
+unsafe impl Sync for Arena {}
+
+/// At the start of the records.
+#[repr(C)]
+struct Bookkeeping {
+    /// The seed of the hash of label text, so that chosen values cannot make one long path.
+    seed: AtomicU64,
+    /// The first free record, and how far records are committed; in words.
+    next_record: AtomicU64,
+    committed: AtomicU64,
+    /// The first free cell, and how many cells are committed in the stripes that belong to nobody.
+    next_cell: AtomicU64,
+    common_limit: AtomicU64,
+    /// Stripes below this may have had an owner.
+    stripes_used: AtomicU64,
+    /// Counts what was taken out of the table. See [`Arena::pin`].
+    epoch: AtomicU64,
+    /// The table of a memory that holds one.
+    root: AtomicU32,
+}
+
+/// A record: fields that are all atomics, found in zeroed memory.
+///
+/// # Safety
+///
+/// `repr(C)`, aligned to 8 bytes at most, valid for any bytes, and shared by atomics only.
+pub(super) unsafe trait Record: 'static {}
+
+// SAFETY: `repr(C)`, atomics only.
+unsafe impl Record for Bookkeeping {}
+
+/// Records are addressed in words of eight bytes.
+const WORD: usize = size_of::<u64>();
+/// 0 stands for no record, which the bookkeeping at word 0 makes sure of.
+pub(super) const NO_RECORD: u32 = 0;
+
+static ARENAS: [AtomicPtr<Arena>; SLOTS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; SLOTS];
+
+/// The arena that a handle's slot means.
+#[inline]
+pub(super) fn arena_at(slot: u16) -> Option<&'static Arena> {
+    // A handle reached this thread after the arena was entered, so nothing need be ordered.
+    let arena = NonNull::new(ARENAS[slot as usize % SLOTS].load(Ordering::Relaxed))?;
+    // SAFETY: entries are leaked boxes.
+    Some(unsafe { arena.as_ref() })
+}
+
+impl Arena {
+    /// The stripes for threads that have none of their own; they follow the shared one.
+    pub(super) const BORROWABLE: u32 = Geometry::COMMON_STRIPES - 1;
+    const SHARED: u32 = 0;
+
+    /// Enters a memory into the process' table.
+    pub(super) fn open(memory: Box<dyn Memory>) -> Result<&'static Self, BackendError> {
+        /// Slots are never given back: 64 segments over the life of a process are plenty.
+        static OPENED: ForkMutex<usize> = ForkMutex::new(0);
+
+        let geometry = memory.geometry();
+        check(&geometry, memory.name())?;
+        super::fork::watch();
+        let cells = (0..geometry.stripes())
+            .map(|stripe| {
+                // SAFETY: an area is larger than a header.
+                unsafe { memory.base(Area::Stripe(stripe)).add(HEADER_BYTES).cast() }
+            })
+            .collect();
+        memory.commit(Area::Records, 0..geometry.chunk_bytes)?;
+        for stripe in 0..Geometry::COMMON_STRIPES {
+            memory.commit(Area::Stripe(stripe), 0..geometry.chunk_bytes)?;
+        }
+        let records = memory.base(Area::Records);
+        // SAFETY: just committed, and bookkeeping is a record.
+        let books = unsafe { records.cast::<Bookkeeping>().as_ref() };
+        let first_record = size_of::<Bookkeeping>().div_ceil(WORD) as u64;
+        let _ = books.next_record.compare_exchange(
+            0,
+            first_record,
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+        books.committed.fetch_max((geometry.chunk_bytes / WORD) as u64, Ordering::AcqRel);
+        books.common_limit.fetch_max(cells_within(geometry.chunk_bytes).into(), Ordering::AcqRel);
+        books.stripes_used.fetch_max(Geometry::COMMON_STRIPES.into(), Ordering::AcqRel);
+        books.epoch.fetch_max(1, Ordering::AcqRel);
+        let seed = random_seed();
+        let seed = match books.seed.compare_exchange(0, seed, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => seed,
+            Err(seed) => seed,
+        };
+
+        let mut opened = OPENED.lock();
+        if *opened == SLOTS {
+            return Err(BackendError::new(
+                memory.name(),
+                BackendErrorKind::Full,
+                format!("this process has opened {SLOTS} memories, which is the most it can"),
+            ));
+        }
+        let slot = *opened;
+        *opened += 1;
+        let secrets = RapidSecrets::seed(seed);
+        let arena = Box::leak(Box::new(Self {
+            slot: slot as u16,
+            memory,
+            geometry,
+            records,
+            cells,
+            secrets,
+        }));
+        ARENAS[slot].store(arena, Ordering::Release);
+        Ok(arena)
+    }
+
+    pub(super) fn slot(&self) -> u16 {
+        self.slot
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.memory.name()
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.memory.is_shared()
+    }
+
+    pub(super) fn hash(&self, text: &[u8]) -> u64 {
+        rapidhash_v3_seeded(text, &self.secrets)
+    }
+
+    // ── stripes ─────────────────────────────────────────────────────────────────────────────────
+
+    pub(super) fn stripe(&self, stripe: u32) -> Stripe {
+        // SAFETY: the header of a stripe is committed before anybody is told its number.
+        unsafe { Stripe::new(self.cells[stripe as usize]) }
+    }
+
+    /// The cell at `offset` that all writers share.
+    #[inline]
+    pub(super) fn shared_cell(&self, offset: u32) -> &AtomicU64 {
+        // SAFETY: cells of a published run are committed in the shared stripe.
+        unsafe { self.cells[Self::SHARED as usize].add(offset as usize).as_ref() }
+    }
+
+    /// The stripes that hold cells at `offset`, in an order that never changes.
+    pub(super) fn stripes_with(&self, offset: u32) -> impl Iterator<Item = Stripe> {
+        (1..self.stripes_used())
+            .map(|stripe| self.stripe(stripe))
+            .filter(move |stripe| offset < stripe.header().limit())
+    }
+
+    fn stripes_used(&self) -> u32 {
+        let used = self.books().stripes_used.load(Ordering::Acquire) as u32;
+        used.min(self.geometry.stripes())
+    }
+
+    pub(super) fn owner(&self) -> u64 {
+        self.memory.owner().get()
+    }
+
+    pub(super) fn is_alive(&self, owner: u64) -> bool {
+        NonZeroU64::new(owner).is_some_and(|owner| self.memory.is_alive(owner))
+    }
+
+    /// Leases a stripe to the calling thread; `None` if all are taken.
+    pub(super) fn lease(&self) -> Option<u16> {
+        let try_lease = |number: u32| {
+            let stripe = self.stripe(number);
+            let granted =
+                stripe.header().lease(&stripe, self.owner(), |holder| self.is_alive(holder));
+            (granted == Lease::Granted).then_some(number as u16)
+        };
+        let mut tried = Geometry::COMMON_STRIPES;
+        loop {
+            let used = self.stripes_used();
+            if let Some(stripe) = (tried..used).find_map(try_lease) {
+                return Some(stripe);
+            }
+            tried = used;
+            if used == self.geometry.stripes() {
+                return None;
+            }
+            self.memory.commit(Area::Stripe(used), 0..self.geometry.chunk_bytes).ok()?;
+            self.books().stripes_used.fetch_max(u64::from(used) + 1, Ordering::AcqRel);
+        }
+    }
+
+    /// Commits `stripe`, which the caller owns, so far that it holds the cell at `offset`. Returns
+    /// its limit, which is not above `offset` if there is no memory.
+    pub(super) fn grow(&self, stripe: Stripe, offset: u32) -> u32 {
+        let limit = stripe.header().limit();
+        if offset < limit {
+            return limit;
+        }
+        let number = self.cells.iter().position(|cells| *cells == stripe.cells());
+        let Some(number) = number else { return limit };
+        let from = self.chunks(limit as usize * WORD);
+        let to = self.chunks(HEADER_BYTES + (offset as usize + 1) * WORD);
+        if self.memory.commit(Area::Stripe(number as u32), from..to).is_err() {
+            return limit;
+        }
+        let limit = cells_within(to);
+        stripe.header().publish_limit(limit);
+        limit
+    }
+
+    /// How many cells are committed in the stripes that belong to nobody.
+    pub(super) fn common_limit(&self) -> u32 {
+        self.books().common_limit.load(Ordering::Acquire) as u32
+    }
+
+    // ── allocation ──────────────────────────────────────────────────────────────────────────────
+
+    /// Allocates a run of cells that ends in the chunk it begins in, committed where every writer
+    /// may need it.
+    pub(super) fn allocate_cells(&self, count: u32) -> Result<u32, BackendError> {
+        let next_cell = &self.books().next_cell;
+        let mut free = next_cell.load(Ordering::Relaxed);
+        loop {
+            let bytes = HEADER_BYTES + free as usize * WORD;
+            let end = bytes + count as usize * WORD;
+            let start =
+                if bytes / self.geometry.chunk_bytes == (end - 1) / self.geometry.chunk_bytes {
+                    free
+                } else {
+                    ((self.chunks(bytes) - HEADER_BYTES) / WORD) as u64
+                };
+            let end = HEADER_BYTES + (start as usize + count as usize) * WORD;
+            if end > self.geometry.stripe_bytes {
+                return Err(self.full("cells"));
+            }
+            self.commit_common(end)?;
+            match next_cell.compare_exchange_weak(
+                free,
+                start + u64::from(count),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Ok(start as u32),
+                Err(now) => free = now,
+            }
+        }
+    }
+
+    fn commit_common(&self, end: usize) -> Result<(), BackendError> {
+        let limit = self.common_limit();
+        let to = self.chunks(end);
+        if cells_within(to) <= limit {
+            return Ok(());
+        }
+        let from = self.chunks(HEADER_BYTES + limit as usize * WORD);
+        for stripe in 0..Geometry::COMMON_STRIPES {
+            self.memory.commit(Area::Stripe(stripe), from..to)?;
+        }
+        self.books().common_limit.fetch_max(cells_within(to).into(), Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Allocates `words` words of zeroed records.
+    pub(super) fn allocate_record(&self, words: usize) -> Result<u32, BackendError> {
+        let books = self.books();
+        let mut free = books.next_record.load(Ordering::Relaxed);
+        loop {
+            let end = free + words as u64;
+            if end * WORD as u64 > self.geometry.record_bytes as u64 {
+                return Err(self.full("records"));
+            }
+            let committed = books.committed.load(Ordering::Acquire);
+            if end > committed {
+                let to = self.chunks(end as usize * WORD);
+                self.memory.commit(Area::Records, committed as usize * WORD..to)?;
+                books.committed.fetch_max((to / WORD) as u64, Ordering::AcqRel);
+            }
+            match books.next_record.compare_exchange_weak(
+                free,
+                end,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Ok(free as u32),
+                Err(now) => free = now,
+            }
+        }
+    }
+
+    fn full(&self, what: &str) -> BackendError {
+        BackendError::new(
+            self.name(),
+            BackendErrorKind::Full,
+            format!("the memory reserved for {what} is used up; remove series or reserve more"),
+        )
+    }
+
+    /// Rounds up to whole chunks.
+    fn chunks(&self, bytes: usize) -> usize {
+        bytes.next_multiple_of(self.geometry.chunk_bytes)
+    }
+
+    // ── records ─────────────────────────────────────────────────────────────────────────────────
+
+    /// The record at `at`, which must come from this arena.
+    #[inline]
+    pub(super) fn record<R: Record>(&self, at: u32) -> &'static R {
+        debug_assert!((at as usize * WORD) < self.geometry.record_bytes);
+        // SAFETY: offsets come from `allocate_record` or from records written by this library, so
+        // the record is committed; it is aligned because offsets count words.
+        unsafe { self.records.add(at as usize * WORD).cast::<R>().as_ref() }
+    }
+
+    /// The word at `at`, which must belong to a record of this arena.
+    #[inline]
+    pub(super) fn word(&self, at: u32) -> &'static AtomicU64 {
+        debug_assert!((at as usize * WORD) < self.geometry.record_bytes);
+        // SAFETY: as for `record`.
+        unsafe { self.records.add(at as usize * WORD).cast::<AtomicU64>().as_ref() }
+    }
+
+    /// The word that holds the table of a memory with one table.
+    pub(super) fn root(&self) -> &'static AtomicU32 {
+        &self.books().root
+    }
+
+    fn books(&self) -> &'static Bookkeeping {
+        self.record(0)
+    }
+
+    // ── changes to the table ────────────────────────────────────────────────────────────────────
+
+    /// Announces that the calling thread changes the table. While it is held, nothing that was
+    /// reachable at its start is used for something else.
+    pub(super) fn pin<R>(&'static self, change: impl FnOnce() -> R) -> R {
+        super::slots::with_stripe(self.slot, 0, |stripe| {
+            let pin = stripe.header().pin();
+            let outer = pin.load(Ordering::Relaxed);
+            if outer == 0 {
+                pin.store(self.books().epoch.load(Ordering::Acquire), Ordering::Relaxed);
+                fence(Ordering::SeqCst);
+            }
+            let result = change();
+            pin.store(outer, Ordering::Release);
+            result
+        })
+    }
+
+    /// Notes that something was taken out of the table; it may be used again once
+    /// [`is_forgotten`](Self::is_forgotten) says so.
+    pub(super) fn retire(&self) -> u64 {
+        self.books().epoch.fetch_add(1, Ordering::AcqRel)
+    }
+
+    /// Whether nobody can still be changing the table at a place that was retired at `epoch`.
+    pub(super) fn is_forgotten(&self, epoch: u64) -> bool {
+        fence(Ordering::SeqCst);
+        (1..self.stripes_used()).all(|number| {
+            let header = self.stripe(number).header();
+            let pin = header.pin().load(Ordering::Acquire);
+            pin == 0 || pin > epoch || !self.is_alive(header.owner())
+        })
+    }
+}
+
+impl std::fmt::Debug for Arena {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Arena").field("memory", &self.memory).finish_non_exhaustive()
+    }
+}
+
+/// How many cells of a stripe lie in its first `bytes` bytes.
+const fn cells_within(bytes: usize) -> u32 {
+    ((bytes - HEADER_BYTES) / WORD) as u32
+}
+
+fn check(geometry: &Geometry, name: &'static str) -> Result<(), BackendError> {
+    const LEAST_CHUNK: usize = 64 << 10;
+    const MOST_RECORDS: usize = 16 << 30;
+    const MOST_STRIPE: usize = 32 << 30;
+    let wrong = |what: String| Err(BackendError::new(name, BackendErrorKind::Unsupported, what));
+    let Geometry { record_bytes, stripe_bytes, max_stripes, chunk_bytes } = *geometry;
+    if !chunk_bytes.is_power_of_two() || chunk_bytes < LEAST_CHUNK {
+        return wrong(format!(
+            "chunks of {chunk_bytes} bytes; a power of two from 65536 is needed"
+        ));
+    }
+    if !record_bytes.is_multiple_of(chunk_bytes) || !stripe_bytes.is_multiple_of(chunk_bytes) {
+        return wrong(format!(
+            "areas of {record_bytes} and {stripe_bytes} bytes; they must be whole chunks"
+        ));
+    }
+    if record_bytes < chunk_bytes || record_bytes > MOST_RECORDS {
+        return wrong(format!(
+            "{record_bytes} bytes for records; one chunk to 16 GiB are possible"
+        ));
+    }
+    if stripe_bytes < chunk_bytes || stripe_bytes > MOST_STRIPE {
+        return wrong(format!("{stripe_bytes} bytes a stripe; one chunk to 32 GiB are possible"));
+    }
+    if max_stripes > u16::MAX as u32 - Geometry::COMMON_STRIPES {
+        return wrong(format!("{max_stripes} stripes; at most 65526 are possible"));
+    }
+    Ok(())
+}
+
+/// Random for each process, without a dependency: the standard library's hash keys are.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0_u8) | 1
+}
+
+// SAFETY: an array of atomics.
+unsafe impl<const N: usize> Record for [AtomicU32; N] {}

@@ -1,0 +1,128 @@
+//! Bucket bounds, stored once per distinct set, so that a handle holds a small number for them.
+
+use super::fork::ForkMutex;
+use std::collections::HashMap;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// How many distinct sets of bounds a process can use.
+const SETS: usize = 1 << 16;
+
+/// Up to this many bounds, comparing with all of them beats a binary search.
+const SCAN: usize = 32;
+/// Comparisons are made this many at a time.
+const LANES: usize = 4;
+
+/// The finite upper bounds of a histogram's buckets.
+pub(crate) struct Bounds {
+    bounds: Vec<f64>,
+    /// The same, filled up with `+Inf` to whole lanes; empty if there are too many to scan.
+    lanes: Vec<[f64; LANES]>,
+}
+
+static INTERNED: [AtomicPtr<Bounds>; SETS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; SETS];
+
+impl Bounds {
+    fn new(bounds: &[f64]) -> Self {
+        let lanes = if bounds.len() > SCAN {
+            Vec::new()
+        } else {
+            bounds
+                .chunks(LANES)
+                .map(|chunk| std::array::from_fn(|i| *chunk.get(i).unwrap_or(&f64::INFINITY)))
+                .collect()
+        };
+        Self { bounds: bounds.to_vec(), lanes }
+    }
+
+    /// The number of the set with exactly these bounds; `None` if there are too many sets.
+    pub(super) fn intern(bounds: &[f64]) -> Option<u16> {
+        static KNOWN: ForkMutex<Option<HashMap<Vec<u64>, u16>>> = ForkMutex::new(None);
+
+        let key: Vec<u64> = bounds.iter().map(|bound| bound.to_bits()).collect();
+        let mut known = KNOWN.lock();
+        // A child that lost the map to a fork goes on behind what its parent had interned.
+        let known = known.get_or_insert_default();
+        if let Some(number) = known.get(&key) {
+            return Some(*number);
+        }
+        let free = (known.len()..SETS).find(|n| INTERNED[*n].load(Ordering::Relaxed).is_null())?;
+        INTERNED[free].store(Box::leak(Box::new(Self::new(bounds))), Ordering::Release);
+        known.insert(key, free as u16);
+        Some(free as u16)
+    }
+
+    /// The set with this number; no bounds if there is none.
+    #[inline]
+    pub(super) fn get(number: u16) -> &'static Self {
+        static NONE: Bounds = Bounds { bounds: Vec::new(), lanes: Vec::new() };
+        match NonNull::new(INTERNED[number as usize].load(Ordering::Acquire)) {
+            // SAFETY: interned sets are leaked boxes.
+            Some(bounds) => unsafe { bounds.as_ref() },
+            None => &NONE,
+        }
+    }
+
+    /// How many buckets there are, `+Inf` included.
+    pub(crate) fn buckets(&self) -> usize {
+        self.bounds.len() + 1
+    }
+
+    /// The bucket that `value` belongs to: the first whose bound is not below it. NaN belongs to
+    /// `+Inf`.
+    #[inline(always)]
+    pub(crate) fn bucket(&self, value: f64) -> usize {
+        if self.lanes.is_empty() {
+            return self.bounds.partition_point(|bound| above(value, *bound));
+        }
+        let mut below = [0_u64; LANES];
+        for lane in &self.lanes {
+            for i in 0..LANES {
+                below[i] += u64::from(above(value, lane[i]));
+            }
+        }
+        // NaN is above the filling, too.
+        (below.iter().sum::<u64>() as usize).min(self.bounds.len())
+    }
+}
+
+/// Whether `value` is not in the bucket up to `bound`. NaN is in none.
+#[inline(always)]
+#[allow(clippy::neg_cmp_op_on_partial_ord, reason = "the negation is what NaN needs")]
+fn above(value: f64, bound: f64) -> bool {
+    !(value <= bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn nan_belongs_to_the_last_bucket() {
+        for bounds in [&[][..], &[1.0], &[1.0, 2.0, 3.0, 4.0, 5.0]] {
+            assert_eq!(Bounds::new(bounds).bucket(f64::NAN), bounds.len());
+        }
+    }
+
+    #[test]
+    fn the_same_bounds_are_interned_once() {
+        let one = Bounds::intern(&[1.0, 2.5]).expect("room");
+        assert_eq!(Bounds::intern(&[1.0, 2.5]), Some(one));
+        assert_ne!(Bounds::intern(&[1.0]), Some(one));
+        assert_eq!(Bounds::get(one).buckets(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_in_the_first_bucket_whose_bound_is_not_below_it(
+            mut bounds in prop::collection::vec(-100.0..100.0_f64, 0..80),
+            value in prop_oneof![-110.0..110.0_f64, Just(f64::INFINITY), Just(f64::NEG_INFINITY)],
+        ) {
+            bounds.sort_by(f64::total_cmp);
+            bounds.dedup();
+            let expected = bounds.iter().position(|b| value <= *b).unwrap_or(bounds.len());
+            prop_assert_eq!(Bounds::new(&bounds).bucket(value), expected);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What a forked child must not inherit: leases, and locks that nobody is left to release.
+
+use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many forks lie between this process and the first one, plus one.
+static GENERATION: AtomicU64 = AtomicU64::new(1);
+
+/// Differs between a process and its forked children; never 0.
+pub(crate) fn generation() -> u64 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Has the fork handler called in every child from now on.
+pub(super) fn watch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: `in_child` only stores to a static atomic and to constant-initialised thread-local
+        // storage without a destructor, which is all a handler in a forked child may do.
+        // It can fail for lack of memory only; forks then count as they do without the handler.
+        let _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    });
+}
+
+extern "C" fn in_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    super::slots::forget_stripes();
+}
+
+/// A lock for set-up code that a forked child finds usable even if another thread of the parent held
+/// it at the fork: what it protects is then replaced by its default.
+///
+/// Short critical sections only: who waits spins and yields.
+pub(crate) struct ForkMutex<T> {
+    /// 0 when free, else the generation of the holder.
+    holder: AtomicU64,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached by one holder at a time, as with any mutex.
+unsafe impl<T: Send> Sync for ForkMutex<T> {}
+
+impl<T> ForkMutex<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self { holder: AtomicU64::new(0), value: UnsafeCell::new(value) }
+    }
+}
+
+impl<T: Default> ForkMutex<T> {
+    pub(crate) fn lock(&self) -> ForkGuard<'_, T> {
+        /// Spinning longer than this is worse than letting the holder run.
+        const SPINS: u32 = 64;
+        let mut tries = 0_u32;
+        loop {
+            let holder = self.holder.load(Ordering::Relaxed);
+            let now = generation();
+            let stale = holder != 0 && holder != now;
+            if (holder == 0 || stale)
+                && self
+                    .holder
+                    .compare_exchange_weak(holder, now, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+            {
+                if stale {
+                    // SAFETY: we hold the lock. The old value may be half changed, so it is
+                    // overwritten without being dropped: a leak, once per fork at most.
+                    unsafe { self.value.get().write(T::default()) };
+                }
+                return ForkGuard { lock: self };
+            }
+            tries += 1;
+            if tries < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+    }
+}
+
+impl<T: Default> Default for ForkMutex<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> std::fmt::Debug for ForkMutex<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ForkMutex")
+    }
+}
+
+pub(crate) struct ForkGuard<'a, T> {
+    lock: &'a ForkMutex<T>,
+}
+
+impl<T> Deref for ForkGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: a guard exists only while its thread holds the lock.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T> DerefMut for ForkGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: a guard exists only while its thread holds the lock, and `&mut self` is exclusive.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+impl<T> Drop for ForkGuard<'_, T> {
+    fn drop(&mut self) {
+        self.lock.holder.store(0, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_held_at_the_fork_is_replaced_in_the_child() {
+        let lock = ForkMutex::new(vec![1]);
+        std::mem::forget(lock.lock());
+        // What a child finds that was forked while another thread held the lock.
+        lock.holder.store(generation() + 1, Ordering::Relaxed);
+        assert_eq!(*lock.lock(), Vec::<i32>::new());
+        lock.lock().push(2);
+        assert_eq!(*lock.lock(), [2]);
+    }
+}

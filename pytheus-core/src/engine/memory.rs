@@ -1,0 +1,95 @@
+//! Depth 3: memory of your own.
+
+use crate::BackendError;
+use std::fmt::Debug;
+use std::num::NonZeroU64;
+use std::ops::Range;
+use std::ptr::NonNull;
+
+/// How large the areas of a [`Memory`] are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Geometry {
+    /// Bytes reserved for the table of families and series; at most 16 GiB.
+    pub record_bytes: usize,
+    /// Bytes reserved for each stripe; at most 32 GiB.
+    pub stripe_bytes: usize,
+    /// How many stripes there are for threads of their own. The engine needs
+    /// [`COMMON_STRIPES`](Self::COMMON_STRIPES) more.
+    pub max_stripes: u32,
+    /// The step by which stripes are committed, in bytes: a power of two, at least one page and at
+    /// least 64 KiB.
+    pub chunk_bytes: usize,
+}
+
+impl Geometry {
+    /// The stripes that belong to no thread: one for what is shared by all writers, eight to borrow.
+    pub const COMMON_STRIPES: u32 = 9;
+
+    /// A geometry with `max_stripes` stripes of `stripe_bytes`, and `record_bytes` for the table.
+    pub const fn new(record_bytes: usize, stripe_bytes: usize, max_stripes: u32) -> Self {
+        Self { record_bytes, stripe_bytes, max_stripes, chunk_bytes: 64 * 1024 }
+    }
+
+    /// How many stripes need room, [`COMMON_STRIPES`](Self::COMMON_STRIPES) included.
+    pub const fn stripes(&self) -> u32 {
+        Self::COMMON_STRIPES + self.max_stripes
+    }
+}
+
+/// A part of a [`Memory`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// The table of families and series.
+    Records,
+    /// One stripe, below [`Geometry::stripes`].
+    Stripe(u32),
+}
+
+/// Memory in which a striped engine lives.
+///
+/// The engine asks for addresses once, when it is made. Afterwards it calls
+/// [`commit`](Self::commit) when a table or a stripe grows, and [`owner`](Self::owner) and
+/// [`is_alive`](Self::is_alive) when a thread needs a stripe: never for an update.
+///
+/// # Safety
+///
+/// - The areas are reserved at their [`base`](Self::base) until the process ends, with the sizes of
+///   [`geometry`](Self::geometry), page aligned, and do not overlap. The engine never gives a memory
+///   back, because handles are addresses in it.
+/// - After [`commit`](Self::commit) returned `Ok`, the range can be read and written without a
+///   fault, by everybody who maps the memory, and keeps what is written.
+/// - Whatever was not written reads as zero.
+/// - [`owner`](Self::owner) and [`is_alive`](Self::is_alive) never say that somebody is dead who may
+///   still write.
+/// - Nobody writes the areas but engines of this library, by its own protocols.
+pub unsafe trait Memory: Debug + Send + Sync + 'static {
+    /// The scheme of the backend, for errors.
+    fn name(&self) -> &'static str;
+
+    /// The sizes. The same answer every time.
+    fn geometry(&self) -> Geometry;
+
+    /// Where an area begins. The same answer every time.
+    fn base(&self, area: Area) -> NonNull<u8>;
+
+    /// Makes a range of bytes of an area touchable. Idempotent; the range is page aligned.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](crate::BackendErrorKind::Full) where there is no room. Nothing is lost then: new
+    /// series count into their family's overflow series.
+    fn commit(&self, area: Area, range: Range<usize>) -> Result<(), BackendError>;
+
+    /// Who this process is to the others that share the memory. Called in forked children too, and
+    /// in signal handlers.
+    fn owner(&self) -> NonZeroU64;
+
+    /// Whether the process that called itself `owner` may still write.
+    fn is_alive(&self, owner: NonZeroU64) -> bool;
+
+    /// Whether other processes may write here too.
+    fn is_shared(&self) -> bool {
+        false
+    }
+}

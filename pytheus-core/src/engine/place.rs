@@ -1,0 +1,242 @@
+//! Where the cells of a series are: what a handle holds.
+
+use super::arena::{Arena, arena_at};
+use super::bounds::Bounds;
+use super::read;
+use super::slots::{Stripe, with_borrowed_stripe, with_stripe};
+use super::stripe::Cells as _;
+use crate::primitive::{AtomicU64, Ordering};
+use crate::visit::{Kind, Number};
+
+/// The address of a series' cells in every stripe of an engine.
+///
+/// Counts itself among the holders of the series, in the calling thread's own stripe, so that
+/// cloning and dropping contend with nobody and the cells are not used for another series before the
+/// last holder is gone.
+pub(crate) struct Place {
+    slot: u16,
+    /// The number of the bucket bounds.
+    bounds: u16,
+    offset: u32,
+}
+
+/// How the cells of a series are laid out, from its offset.
+pub(super) mod layout {
+    /// In stripes: how often a holder was made (low half) and dropped (high half). In the stripe that
+    /// all share: the record of the series.
+    pub(crate) const HOLDERS: u32 = 0;
+    /// Counter, up-down counter: whole amounts, and the others.
+    pub(crate) const WHOLE: u32 = 1;
+    pub(crate) const FRACTIONS: u32 = 2;
+    /// Gauge, state set: in the shared stripe.
+    pub(crate) const VALUE: u32 = 1;
+    /// Summary, histogram.
+    pub(crate) const SUM: u32 = 1;
+    pub(crate) const COUNT: u32 = 2;
+    pub(crate) const BUCKETS: u32 = 2;
+}
+
+const DROPPED_ONE: u64 = 1 << 32;
+
+/// How many cells a series of `kind` takes.
+pub(super) fn run_length(kind: Kind, bounds: usize) -> u32 {
+    match kind {
+        Kind::Counter | Kind::UpDownCounter | Kind::Summary => 3,
+        Kind::Gauge | Kind::StateSet => 2,
+        Kind::Histogram => layout::BUCKETS + bounds as u32 + 1,
+        Kind::Info | Kind::Unknown => 1,
+    }
+}
+
+impl Place {
+    /// A new holder of the cells at `offset`, which must be a published run.
+    pub(super) fn hold(slot: u16, bounds: u16, offset: u32) -> Self {
+        with_stripe(slot, offset, |stripe| {
+            let cell = stripe.cell(offset + layout::HOLDERS);
+            let holders = cell.load(Ordering::Relaxed);
+            let made = (holders as u32).wrapping_add(1);
+            cell.store(holders & !u64::from(u32::MAX) | u64::from(made), Ordering::Relaxed);
+        });
+        Self { slot, bounds, offset }
+    }
+
+    #[inline(always)]
+    fn update(&self, update: impl FnOnce(Stripe)) {
+        with_stripe(self.slot, self.offset, update);
+    }
+
+    /// Adds a whole amount; saturates.
+    #[inline(always)]
+    pub(crate) fn add_whole(&self, amount: u64) {
+        self.update(|stripe| add_whole(stripe, self.offset, amount));
+    }
+
+    /// Adds any amount that is not negative.
+    #[inline(always)]
+    pub(crate) fn add_fraction(&self, amount: f64) {
+        self.update(|stripe| add_fraction(stripe, self.offset, amount));
+    }
+
+    /// Adds a whole amount that may be negative; saturates.
+    #[inline(always)]
+    pub(crate) fn move_whole(&self, amount: i64) {
+        self.update(|stripe| {
+            let cell = stripe.cell(self.offset + layout::WHOLE);
+            let moved = (cell.load(Ordering::Relaxed) as i64).saturating_add(amount);
+            cell.store(moved as u64, Ordering::Relaxed);
+        });
+    }
+
+    /// Observes into a histogram.
+    #[inline(always)]
+    pub(crate) fn observe(&self, value: f64) {
+        let bucket = Bounds::get(self.bounds).bucket(value) as u32;
+        self.update(|stripe| observe(stripe, self.offset, layout::BUCKETS + bucket, value));
+    }
+
+    /// Observes into a summary.
+    #[inline(always)]
+    pub(crate) fn summarise(&self, value: f64) {
+        self.update(|stripe| observe(stripe, self.offset, layout::COUNT, value));
+    }
+
+    /// The one cell that all writers share.
+    #[inline(always)]
+    pub(crate) fn shared(&self) -> &AtomicU64 {
+        self.arena().shared_cell(self.offset + layout::VALUE)
+    }
+
+    // ── in signal handlers ──────────────────────────────────────────────────────────────────────
+
+    /// Like [`add_whole`](Self::add_whole), for signal handlers.
+    pub(crate) fn add_whole_in_signal(&self, amount: u64) {
+        self.borrow(|stripe| add_whole(stripe, self.offset, amount));
+    }
+
+    /// Like [`add_fraction`](Self::add_fraction), for signal handlers.
+    pub(crate) fn add_fraction_in_signal(&self, amount: f64) {
+        self.borrow(|stripe| add_fraction(stripe, self.offset, amount));
+    }
+
+    /// Like [`move_whole`](Self::move_whole), for signal handlers.
+    pub(crate) fn move_whole_in_signal(&self, amount: i64) {
+        self.borrow(|stripe| {
+            let cell = stripe.cell(self.offset + layout::WHOLE);
+            let moved = (cell.load(Ordering::Relaxed) as i64).saturating_add(amount);
+            cell.store(moved as u64, Ordering::Relaxed);
+        });
+    }
+
+    /// Like [`observe`](Self::observe), for signal handlers.
+    pub(crate) fn observe_in_signal(&self, value: f64) {
+        let bucket = Bounds::get(self.bounds).bucket(value) as u32;
+        self.borrow(|stripe| observe(stripe, self.offset, layout::BUCKETS + bucket, value));
+    }
+
+    /// Like [`summarise`](Self::summarise), for signal handlers.
+    pub(crate) fn summarise_in_signal(&self, value: f64) {
+        self.borrow(|stripe| observe(stripe, self.offset, layout::COUNT, value));
+    }
+
+    fn borrow(&self, update: impl FnOnce(Stripe)) {
+        with_borrowed_stripe(self.slot, self.offset, update);
+    }
+
+    // ── reading ─────────────────────────────────────────────────────────────────────────────────
+
+    pub(crate) fn counter_total(&self) -> Number {
+        read::counter(self.arena(), self.offset)
+    }
+
+    pub(crate) fn up_down_value(&self) -> f64 {
+        read::up_down(self.arena(), self.offset)
+    }
+
+    /// The count and the sum of a summary.
+    pub(crate) fn summary(&self) -> (u64, f64) {
+        read::summary(self.arena(), self.offset)
+    }
+
+    /// Fills `counts` with the buckets of a histogram and returns the sum.
+    pub(crate) fn histogram(&self, counts: &mut Vec<u64>) -> f64 {
+        let buckets = Bounds::get(self.bounds).buckets();
+        read::histogram(self.arena(), self.offset, buckets, counts)
+    }
+
+    /// The record of the series; what is refused is counted at its family.
+    pub(crate) fn refuse(&self) {
+        let record = self.arena().shared_cell(self.offset + layout::HOLDERS);
+        super::families::count_refusal(self.arena(), record.load(Ordering::Relaxed) as u32);
+    }
+
+    fn arena(&self) -> &'static Arena {
+        match arena_at(self.slot) {
+            Some(arena) => arena,
+            None => unreachable!("engine slot {} holds no memory", self.slot),
+        }
+    }
+}
+
+#[inline(always)]
+fn add_whole(stripe: Stripe, offset: u32, amount: u64) {
+    let cell = stripe.cell(offset + layout::WHOLE);
+    cell.store(cell.load(Ordering::Relaxed).saturating_add(amount), Ordering::Relaxed);
+}
+
+#[inline(always)]
+fn add_fraction(stripe: Stripe, offset: u32, amount: f64) {
+    let cell = stripe.cell(offset + layout::FRACTIONS);
+    let total = f64::from_bits(cell.load(Ordering::Relaxed)) + amount;
+    cell.store(total.to_bits(), Ordering::Relaxed);
+}
+
+/// Counts one observation in the cell `count` and adds `value` to the sum, as one update.
+#[inline(always)]
+fn observe(stripe: Stripe, offset: u32, count: u32, value: f64) {
+    stripe.header().update_two(&stripe, (offset + layout::SUM, offset + count), |sum, count| {
+        ((f64::from_bits(sum) + value).to_bits(), count.saturating_add(1))
+    });
+}
+
+/// Whether anybody holds the cells at `offset`. Once nobody can find the series any more, a `false`
+/// stays one.
+pub(super) fn is_held(arena: &Arena, offset: u32) -> bool {
+    let holders = |stripe: Stripe| stripe.cell(offset + layout::HOLDERS).load(Ordering::Acquire);
+    // Drops are counted before the holders that were made: a drop that is seen brings the making of
+    // all it could have been cloned into with it, so equal sums mean that nobody is left.
+    let dropped =
+        arena.stripes_with(offset).fold(0_u32, |n, s| n.wrapping_add((holders(s) >> 32) as u32));
+    let made = arena.stripes_with(offset).fold(0_u32, |n, s| n.wrapping_add(holders(s) as u32));
+    made != dropped
+}
+
+/// How often a holder of the cells at `offset` was made.
+pub(super) fn times_held(arena: &Arena, offset: u32) -> u32 {
+    arena.stripes_with(offset).fold(0_u32, |made, stripe| {
+        let holders = stripe.cell(offset + layout::HOLDERS).load(Ordering::Relaxed);
+        made.wrapping_add(holders as u32)
+    })
+}
+
+impl Clone for Place {
+    fn clone(&self) -> Self {
+        Self::hold(self.slot, self.bounds, self.offset)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        with_stripe(self.slot, self.offset, |stripe| {
+            let cell = stripe.cell(self.offset + layout::HOLDERS);
+            let holders = cell.load(Ordering::Relaxed);
+            // Release: whoever sees that we are gone sees our updates, too, and may zero the cells.
+            cell.store(holders.wrapping_add(DROPPED_ONE), Ordering::Release);
+        });
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Place({}, {})", self.slot, self.offset)
+    }
+}

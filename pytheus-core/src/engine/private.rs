@@ -1,0 +1,126 @@
+//! Private memory: reserved without access, opened piece by piece.
+
+use super::fork;
+use super::memory::{Area, Geometry, Memory};
+use crate::{BackendError, BackendErrorKind};
+use std::num::NonZeroU64;
+use std::ops::Range;
+use std::ptr::NonNull;
+
+/// The memory of one process, on which all engines of [`Engine::private`](super::Engine::private)
+/// live.
+///
+/// Address space is reserved without access, so strict overcommit never refuses it; a piece costs
+/// memory once it is written.
+#[derive(Debug)]
+pub(super) struct Private {
+    base: NonNull<u8>,
+    geometry: Geometry,
+}
+
+// SAFETY: the mapping is plain memory; how it may be touched is the engine's protocol.
+unsafe impl Send for Private {}
+// SAFETY: as above.
+unsafe impl Sync for Private {}
+
+/// 16 million series of 256 bytes.
+const RECORD_BYTES: usize = 4 << 30;
+/// 22 million counters of three cells.
+const STRIPE_BYTES: usize = 512 << 20;
+/// Where a limit on address space refuses this little, private memory is not to be had.
+const LEAST_STRIPE_BYTES: usize = 1 << 20;
+/// Past this many, threads borrow.
+const MOST_STRIPES: usize = 256;
+const STRIPES_PER_CPU: usize = 4;
+
+impl Private {
+    /// Reserves address space, less of it where a limit (`ulimit -v`) refuses the usual amount.
+    pub(super) fn reserve() -> Result<Self, BackendError> {
+        let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let max_stripes = (STRIPES_PER_CPU * cpus).min(MOST_STRIPES) as u32;
+        let mut geometry = Geometry::new(RECORD_BYTES, STRIPE_BYTES, max_stripes);
+        loop {
+            let bytes = geometry.record_bytes + geometry.stripes() as usize * geometry.stripe_bytes;
+            // SAFETY: a fresh private anonymous mapping at an address of the kernel's choice
+            // touches no memory that exists.
+            let base = unsafe {
+                libc::mmap(
+                    std::ptr::null_mut(),
+                    bytes,
+                    libc::PROT_NONE,
+                    libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                    -1,
+                    0,
+                )
+            };
+            if base != libc::MAP_FAILED
+                && let Some(base) = NonNull::new(base.cast())
+            {
+                return Ok(Self { base, geometry });
+            }
+            if geometry.stripe_bytes <= LEAST_STRIPE_BYTES {
+                return Err(BackendError::new(
+                    "local",
+                    BackendErrorKind::Full,
+                    format!("cannot reserve {bytes} bytes of address space; raise `ulimit -v`"),
+                )
+                .with_source(std::io::Error::last_os_error()));
+            }
+            geometry.stripe_bytes /= 2;
+            geometry.record_bytes /= 2;
+        }
+    }
+}
+
+// SAFETY: one mapping holds all areas one after the other, each a multiple of a page, for ever;
+// anonymous memory reads as zero; only threads of this process write it, and after a fork only those
+// of the child, whose generation differs.
+unsafe impl Memory for Private {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    fn base(&self, area: Area) -> NonNull<u8> {
+        let offset = match area {
+            Area::Records => 0,
+            Area::Stripe(stripe) => {
+                self.geometry.record_bytes + stripe as usize * self.geometry.stripe_bytes
+            }
+        };
+        // SAFETY: the mapping holds the records and all stripes of the geometry.
+        unsafe { self.base.add(offset) }
+    }
+
+    fn commit(&self, area: Area, range: Range<usize>) -> Result<(), BackendError> {
+        // SAFETY: the engine asks for ranges within an area, which is ours alone. Opening what is
+        // open already changes nothing.
+        let result = unsafe {
+            libc::mprotect(
+                self.base(area).add(range.start).as_ptr().cast(),
+                range.len(),
+                libc::PROT_READ | libc::PROT_WRITE,
+            )
+        };
+        if result == 0 {
+            return Ok(());
+        }
+        Err(BackendError::new(
+            "local",
+            BackendErrorKind::Full,
+            format!("the system refuses {} bytes of memory", range.len()),
+        )
+        .with_source(std::io::Error::last_os_error()))
+    }
+
+    fn owner(&self) -> NonZeroU64 {
+        NonZeroU64::new(fork::generation()).unwrap_or(NonZeroU64::MIN)
+    }
+
+    fn is_alive(&self, owner: NonZeroU64) -> bool {
+        owner == self.owner()
+    }
+}

@@ -1,0 +1,73 @@
+//! Adding up what the stripes hold of one series.
+
+use super::arena::Arena;
+use super::place::layout;
+use super::stripe::Cells as _;
+use crate::primitive::Ordering;
+use crate::visit::Number;
+
+/// The total of a counter. Never smaller than an earlier reading: every stripe only grows, and the
+/// stripes are added in the same order every time.
+pub(super) fn counter(arena: &Arena, offset: u32) -> Number {
+    let (mut whole, mut fractions) = (0_u128, 0.0);
+    for stripe in arena.stripes_with(offset) {
+        whole += u128::from(stripe.cell(offset + layout::WHOLE).load(Ordering::Relaxed));
+        fractions +=
+            f64::from_bits(stripe.cell(offset + layout::FRACTIONS).load(Ordering::Relaxed));
+    }
+    match u64::try_from(whole) {
+        Ok(whole) if fractions == 0.0 => Number::Int(whole),
+        _ => Number::Float(whole as f64 + fractions),
+    }
+}
+
+/// The value of an up-down counter.
+pub(super) fn up_down(arena: &Arena, offset: u32) -> f64 {
+    let (mut whole, mut fractions) = (0_i128, 0.0);
+    for stripe in arena.stripes_with(offset) {
+        whole += i128::from(stripe.cell(offset + layout::WHOLE).load(Ordering::Relaxed) as i64);
+        fractions +=
+            f64::from_bits(stripe.cell(offset + layout::FRACTIONS).load(Ordering::Relaxed));
+    }
+    whole as f64 + fractions
+}
+
+/// The count and the sum of a summary.
+pub(super) fn summary(arena: &Arena, offset: u32) -> (u64, f64) {
+    let (mut count, mut sum) = (0_u64, 0.0);
+    let mut copy = [0; 2];
+    for stripe in arena.stripes_with(offset) {
+        stripe.header().snapshot(&stripe, offset + layout::SUM, &mut copy);
+        sum += f64::from_bits(copy[0]);
+        count = count.saturating_add(copy[1]);
+    }
+    (count, sum)
+}
+
+/// Fills `counts` with the buckets of a histogram, and returns the sum.
+pub(super) fn histogram(arena: &Arena, offset: u32, buckets: usize, counts: &mut Vec<u64>) -> f64 {
+    let mut sum = 0.0;
+    // The tail of the same buffer holds the copy of one stripe: the sum, then its buckets.
+    counts.clear();
+    counts.resize(2 * buckets + 1, 0);
+    let (totals, copy) = counts.split_at_mut(buckets);
+    for stripe in arena.stripes_with(offset) {
+        stripe.header().snapshot(&stripe, offset + layout::SUM, copy);
+        sum += f64::from_bits(copy[0]);
+        for (total, count) in totals.iter_mut().zip(&copy[1..]) {
+            *total = total.saturating_add(*count);
+        }
+    }
+    counts.truncate(buckets);
+    sum
+}
+
+/// The value of a gauge.
+pub(super) fn gauge(arena: &Arena, offset: u32) -> f64 {
+    f64::from_bits(arena.shared_cell(offset + layout::VALUE).load(Ordering::Relaxed))
+}
+
+/// The states of a state set, one bit each.
+pub(super) fn states(arena: &Arena, offset: u32) -> u64 {
+    arena.shared_cell(offset + layout::VALUE).load(Ordering::Relaxed)
+}

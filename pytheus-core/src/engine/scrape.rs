@@ -1,0 +1,93 @@
+//! Reading a whole engine: families in name order, series in the order they were made.
+
+use super::Engine;
+use super::entries::state;
+use super::read;
+use super::series::{Family, read_labels};
+use crate::backend::Visit;
+use crate::labels::{Labels, push_pair};
+use crate::own_metrics::OwnMetrics;
+use crate::primitive::Ordering;
+use crate::visit::{FamilyDesc, GaugeMode, Kind, Stop, Value, Visitor};
+
+impl Visit for Engine {
+    fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
+        let families = self.families();
+        let mut own =
+            OwnMetrics::new(families.iter().map(|(desc, family)| {
+                (desc.identity.name.as_str(), family.body().events(self.arena))
+            }));
+        let mut scratch = Scratch::default();
+        for (desc, family) in &families {
+            own.visit_before(&desc.identity.name, visitor)?;
+            visitor.family(desc)?;
+            family.visit(desc, &mut scratch, visitor)?;
+        }
+        own.visit_rest(visitor)
+    }
+}
+
+/// Buffers that are used again for every series.
+#[derive(Default)]
+struct Scratch {
+    text: Vec<u8>,
+    with_pid: String,
+    counts: Vec<u64>,
+    active: Vec<bool>,
+}
+
+impl Family {
+    fn visit(
+        &self,
+        desc: &FamilyDesc,
+        scratch: &mut Scratch,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), Stop> {
+        let arena = self.engine.arena;
+        let Scratch { text, with_pid, counts, active } = scratch;
+        let identity = &desc.identity;
+        for at in self.body().series.iter(arena) {
+            let Some(seen) = read_labels(arena, at, text) else { continue };
+            debug_assert!(seen.is(state::LIVE));
+            let Ok(labels) = std::str::from_utf8(text) else { continue };
+            let entry = arena.entry(at);
+            let cells = entry.body.load(Ordering::Relaxed);
+            let created = Some(entry.created());
+            let value = match identity.kind {
+                Kind::Counter => {
+                    Value::Counter { total: read::counter(arena, cells), created, exemplar: None }
+                }
+                Kind::Gauge => Value::Gauge { value: read::gauge(arena, cells) },
+                Kind::UpDownCounter => Value::Gauge { value: read::up_down(arena, cells) },
+                Kind::Summary => {
+                    let (count, sum) = read::summary(arena, cells);
+                    Value::Summary { count, sum, created }
+                }
+                Kind::Histogram => {
+                    let buckets = identity.buckets.len() + 1;
+                    let sum = read::histogram(arena, cells, buckets, counts);
+                    Value::Histogram { counts, sum, created, exemplars: &[] }
+                }
+                Kind::StateSet => {
+                    let bits = read::states(arena, cells);
+                    active.clear();
+                    active.extend((0..identity.states.len()).map(|state| bits >> state & 1 == 1));
+                    Value::StateSet { active }
+                }
+                Kind::Info => Value::Info,
+                Kind::Unknown => continue,
+            };
+            let labels = match identity.gauge_mode {
+                GaugeMode::All | GaugeMode::LiveAll => {
+                    with_pid.clear();
+                    with_pid.push_str(labels);
+                    push_pair(with_pid, "pid", &std::process::id().to_string());
+                    with_pid.as_str()
+                }
+                _ => labels,
+            };
+            visitor.series(Labels::from_canonical(labels), &value)?;
+        }
+        Ok(())
+    }
+}

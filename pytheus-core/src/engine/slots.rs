@@ -1,0 +1,235 @@
+//! Which stripe the calling thread writes, per engine: the table that makes an update one comparison
+//! and a plain load, add and store.
+
+use super::arena::{Arena, arena_at};
+use super::fork;
+use super::stripe::{Cells, Header, Lease};
+use crate::primitive::AtomicU64;
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+/// How many memories one process can have open. All engines on private memory share one.
+pub(super) const SLOTS: usize = 64;
+
+/// Where the cells of a stripe begin, behind its header. A header's notes take 800 bytes; the rest
+/// keeps the first cells off its cache lines.
+pub(super) const HEADER_BYTES: usize = 1024;
+const _: () = assert!(size_of::<Header>() <= HEADER_BYTES);
+
+/// A stripe this thread may write, for now.
+#[derive(Clone, Copy)]
+pub(crate) struct Stripe {
+    cells: NonNull<AtomicU64>,
+}
+
+impl Stripe {
+    /// # Safety
+    ///
+    /// `cells` must point `HEADER_BYTES` behind a committed header of a memory that stays mapped.
+    pub(super) const unsafe fn new(cells: NonNull<AtomicU64>) -> Self {
+        Self { cells }
+    }
+
+    pub(super) fn cells(&self) -> NonNull<AtomicU64> {
+        self.cells
+    }
+
+    #[inline(always)]
+    pub(crate) fn header(&self) -> &'static Header {
+        // SAFETY: by `new`, a header stands before the cells, aligned, for as long as the process
+        // lives; all its fields are atomics, for which any bytes are valid.
+        unsafe { self.cells.byte_sub(HEADER_BYTES).cast().as_ref() }
+    }
+}
+
+impl Cells for Stripe {
+    #[inline(always)]
+    fn cell(&self, index: u32) -> &AtomicU64 {
+        // SAFETY: callers stay below the limit they were given this stripe for, up to which its
+        // owner has committed the cells.
+        unsafe { self.cells.add(index as usize).as_ref() }
+    }
+}
+
+/// One engine's place in the table.
+struct Entry {
+    cells: Cell<NonNull<AtomicU64>>,
+    /// Cells below this are ours to write. 0 before the lease, after the thread's destructors and in
+    /// a forked child.
+    limit: Cell<u32>,
+}
+
+struct Table {
+    entries: [Entry; SLOTS],
+    /// Set while a lease is under way, during which the allocator may call us again.
+    leasing: Cell<bool>,
+}
+
+thread_local! {
+    /// Has no destructor, so it can be used by other destructors and by signal handlers.
+    static HOT: Table = const {
+        Table {
+            entries: [const {
+                Entry { cells: Cell::new(NonNull::dangling()), limit: Cell::new(0) }
+            }; SLOTS],
+            leasing: Cell::new(false),
+        }
+    };
+
+    static LEASES: Leases = const {
+        Leases { generation: Cell::new(0), stripes: [const { Cell::new(NO_STRIPE) }; SLOTS] }
+    };
+}
+
+/// Stripe 0 belongs to no thread, so it can stand for none.
+const NO_STRIPE: u16 = 0;
+
+/// The stripes this thread gives back when it ends.
+struct Leases {
+    /// The process that took them; a forked child has none of its parent's.
+    generation: Cell<u64>,
+    stripes: [Cell<u16>; SLOTS],
+}
+
+impl Drop for Leases {
+    fn drop(&mut self) {
+        forget_stripes();
+        if self.generation.get() != fork::generation() {
+            return;
+        }
+        for (slot, stripe) in self.stripes.iter().enumerate() {
+            if let (stripe @ 1.., Some(arena)) = (stripe.get(), arena_at(slot as u16)) {
+                arena.stripe(stripe.into()).header().give_back();
+            }
+        }
+    }
+}
+
+/// Makes every update of this thread take the slow path first. Async-signal-safe.
+pub(super) fn forget_stripes() {
+    HOT.with(|hot| hot.entries.iter().for_each(|entry| entry.limit.set(0)));
+}
+
+/// Calls `update` with a stripe that nobody else writes and whose cells are committed from `offset`
+/// to the end of the run that begins there.
+#[inline(always)]
+pub(crate) fn with_stripe<R>(slot: u16, offset: u32, update: impl FnOnce(Stripe) -> R) -> R {
+    let own = HOT.with(|hot| {
+        let entry = &hot.entries[slot as usize % SLOTS];
+        (offset < entry.limit.get()).then(|| Stripe { cells: entry.cells.get() })
+    });
+    match own {
+        Some(stripe) => update(stripe),
+        None => update(slow_path(slot, offset).stripe),
+    }
+}
+
+/// Like [`with_stripe`], without touching thread-local storage: for signal handlers.
+pub(crate) fn with_borrowed_stripe<R>(
+    slot: u16,
+    offset: u32,
+    update: impl FnOnce(Stripe) -> R,
+) -> Option<R> {
+    Some(update(borrow(arena_at(slot)?, offset).stripe))
+}
+
+/// A stripe, given back on drop if it was only borrowed.
+struct Access {
+    stripe: Stripe,
+    borrowed: bool,
+}
+
+impl Drop for Access {
+    fn drop(&mut self) {
+        if self.borrowed {
+            self.stripe.header().give_back();
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn slow_path(slot: u16, offset: u32) -> Access {
+    let Some(arena) = arena_at(slot) else {
+        // A place is made by an arena that has entered itself into the table before.
+        unreachable!("engine slot {slot} holds no memory");
+    };
+    match own(arena, offset) {
+        Some(stripe) => Access { stripe, borrowed: false },
+        None => borrow(arena, offset),
+    }
+}
+
+/// This thread's own stripe, leased and grown as needed; `None` if it cannot have one or the stripe
+/// cannot grow.
+fn own(arena: &'static Arena, offset: u32) -> Option<Stripe> {
+    HOT.with(|hot| {
+        if hot.leasing.replace(true) {
+            return None;
+        }
+        let stripe = LEASES.try_with(|leases| leases.stripe(arena)).ok().flatten();
+        let grown = stripe.filter(|stripe| {
+            let limit = arena.grow(*stripe, offset);
+            let entry = &hot.entries[arena.slot() as usize % SLOTS];
+            entry.cells.set(stripe.cells);
+            entry.limit.set(limit);
+            offset < limit
+        });
+        hot.leasing.set(false);
+        grown
+    })
+}
+
+impl Leases {
+    /// The stripe this thread has of `arena`, leased now if it has none.
+    fn stripe(&self, arena: &'static Arena) -> Option<Stripe> {
+        let now = fork::generation();
+        if self.generation.replace(now) != now {
+            self.stripes.iter().for_each(|stripe| stripe.set(NO_STRIPE));
+        }
+        let lease = self.stripes.get(arena.slot() as usize)?;
+        if lease.get() == NO_STRIPE {
+            lease.set(arena.lease()?);
+        }
+        Some(arena.stripe(lease.get().into()))
+    }
+}
+
+/// One of the stripes that any thread may write for a moment, as its sole writer.
+fn borrow(arena: &'static Arena, offset: u32) -> Access {
+    /// After this many rounds the holders are not running, so let them.
+    const ROUNDS_BEFORE_YIELDING: u32 = 16;
+    // Threads have stacks of their own, so this spreads them without thread-local storage.
+    let here = 0_u8;
+    let first = (&raw const here as usize >> 12) as u32;
+    let mut rounds = 0_u32;
+    loop {
+        for turn in 0..Arena::BORROWABLE {
+            let stripe = arena.stripe(1 + first.wrapping_add(turn) % Arena::BORROWABLE);
+            if stripe.header().lease(&stripe, arena.owner(), |holder| arena.is_alive(holder))
+                == Lease::Granted
+            {
+                if offset >= stripe.header().limit() {
+                    stripe.header().publish_limit(arena.common_limit());
+                }
+                return Access { stripe, borrowed: true };
+            }
+        }
+        rounds += 1;
+        if rounds < ROUNDS_BEFORE_YIELDING {
+            std::hint::spin_loop();
+        } else {
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_costs_a_thread_little() {
+        assert!(size_of::<Table>() <= 16 * SLOTS + 16);
+    }
+}

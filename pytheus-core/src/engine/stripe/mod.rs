@@ -1,0 +1,55 @@
+//! One writer's private copy of the cells, and the protocols on it.
+//!
+//! - [`notes`]: updates of two cells that are never half visible, and their repair.
+//! - [`owner`]: who may write, and how a stripe changes hands.
+//!
+//! Everything here is safe code over [`primitive`](crate::primitive), so that loom can run it.
+
+mod notes;
+mod owner;
+
+use crate::primitive::{AtomicU64, RING};
+pub(crate) use notes::Note;
+pub(crate) use owner::Lease;
+
+/// The cells behind a header, by index. An aligned `u64` each.
+pub(crate) trait Cells {
+    /// The cell at `index`, which the caller knows to be committed.
+    fn cell(&self, index: u32) -> &AtomicU64;
+}
+
+/// What stands before the cells of every stripe.
+///
+/// Zeroed memory is a valid header: free, nothing committed, nothing pinned, no observation made.
+#[repr(C)]
+pub(crate) struct Header {
+    /// Who may write; 0 when free. See [`owner`].
+    owner: AtomicU64,
+    /// How many cells its owner has committed. Readers never touch memory beyond.
+    limit: AtomicU64,
+    /// The epoch in which its owner last began to change the table of series; 0 when it does not.
+    pin: AtomicU64,
+    /// Twice the number of noted updates made, plus one while one is being made.
+    sequence: AtomicU64,
+    /// The latest noted updates, the n-th at place n modulo [`RING`].
+    notes: [Note; RING],
+}
+
+impl Header {
+    /// A header for tests; elsewhere headers are found in zeroed memory.
+    #[cfg(test)]
+    pub(crate) fn zeroed() -> Self {
+        Self {
+            owner: AtomicU64::new(0),
+            limit: AtomicU64::new(0),
+            pin: AtomicU64::new(0),
+            sequence: AtomicU64::new(0),
+            notes: std::array::from_fn(|_| Note::zeroed()),
+        }
+    }
+
+    /// The word in which the owner announces that it is changing the table.
+    pub(crate) fn pin(&self) -> &AtomicU64 {
+        &self.pin
+    }
+}

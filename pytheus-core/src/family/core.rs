@@ -1,0 +1,414 @@
+//! A registered family: what all its views and handles share.
+
+use super::key::{Template, with_text};
+use super::spec::{LabelSpec, Spec};
+use crate::backend::StorageKind;
+use crate::detached::Heap;
+use crate::engine::{self, ForkMutex, MAX_TEXT_BYTES, NoRoom};
+use crate::labels::{Labels, push_escaped, push_name, push_pair};
+use crate::metric::{At, Metric};
+use crate::names::{Naming, check_label_name};
+use crate::table::{CellFamily, CellTable, NoCell};
+use crate::time::Clock;
+use crate::visit::FamilyDesc;
+use crate::{LabelError, RegisterError};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The value every label of an overflow series has.
+const OVERFLOW: &str = "__overflow__";
+/// The one label of the overflow series of an open label set.
+const OVERFLOW_LABEL: &str = "overflow";
+
+/// A family in a backend, with what is this process's own: defaults, cap, expiry.
+pub(crate) struct FamilyCore {
+    spec: Spec,
+    /// As stored: the labels in the first registrant's order.
+    desc: Arc<FamilyDesc>,
+    constants: Vec<(String, String)>,
+    naming: Naming,
+    template: Template,
+    /// By declared label.
+    defaults: Vec<Option<String>>,
+    backing: Backing,
+    clock: Arc<dyn Clock>,
+    /// When each series that may expire was last seen used.
+    idle: ForkMutex<HashMap<String, LastUse>>,
+}
+
+enum Backing {
+    Striped(engine::Family),
+    Cells(Arc<CellFamily>),
+}
+
+#[derive(Clone, Copy)]
+struct LastUse {
+    times_held: u32,
+    at: Duration,
+}
+
+/// What a family takes from its registry.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) storage: StorageKind,
+    pub(crate) prefix: String,
+    pub(crate) constants: Vec<(String, String)>,
+    pub(crate) naming: Naming,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl FamilyCore {
+    /// Registers what `spec` asks for.
+    pub(crate) fn register(spec: Spec, context: &Context) -> Result<Self, RegisterError> {
+        let desc = spec.describe(&context.prefix, &context.constants, context.naming)?;
+        let (backing, desc) = match &context.storage {
+            StorageKind::Striped(engine) => {
+                let overflow = |desc: &FamilyDesc| overflow_labels(desc, &context.constants);
+                let (family, desc) = engine.register(&desc, overflow, context.clock.now())?;
+                (Backing::Striped(family), Arc::new(desc))
+            }
+            StorageKind::Cells(table) => {
+                let family = table.register(&desc)?;
+                let desc = family.desc().clone();
+                (Backing::Cells(family), desc)
+            }
+        };
+        Ok(Self::assemble(spec, desc, context, backing))
+    }
+
+    /// A family that is in no backend, for what could not be registered. Whatever can be kept of
+    /// what was asked for is kept.
+    pub(crate) fn detached(spec: Spec, context: &Context) -> Self {
+        let described = spec.describe(&context.prefix, &context.constants, context.naming);
+        let desc = described.unwrap_or_else(|_| {
+            let names = spec.declared();
+            let mut identity = crate::visit::Identity::new("", spec.kind)
+                .label_names(context.constants.iter().map(|(name, _)| name).chain(names));
+            identity.name.clone_from(&spec.name);
+            identity.buckets = crate::Histogram::DEFAULT_BUCKETS.to_vec();
+            identity.states.clone_from(&spec.states);
+            FamilyDesc::new(identity, spec.help.as_str())
+        });
+        let table = CellTable::new(Arc::new(Heap));
+        let family = table.register(&desc).unwrap_or_else(|_| unreachable!("the table is empty"));
+        Self::assemble(spec, Arc::new(desc), context, Backing::Cells(family))
+    }
+
+    fn assemble(spec: Spec, desc: Arc<FamilyDesc>, context: &Context, backing: Backing) -> Self {
+        let declared = spec.declared();
+        let order = desc.identity.label_names.as_deref().unwrap_or_default();
+        let template = Template::new(order, &context.constants, declared);
+        let default = |name: &String| {
+            // Of two defaults for one label the later one counts.
+            spec.defaults.iter().rev().find(|(label, _)| label == name).map(|(_, v)| v.clone())
+        };
+        let defaults = declared.iter().map(default).collect();
+        Self {
+            template,
+            defaults,
+            desc,
+            constants: context.constants.clone(),
+            naming: context.naming,
+            backing,
+            clock: context.clock.clone(),
+            idle: ForkMutex::default(),
+            spec,
+        }
+    }
+
+    /// The exported name.
+    pub(crate) fn name(&self) -> &str {
+        &self.desc.identity.name
+    }
+
+    pub(crate) fn desc(&self) -> &FamilyDesc {
+        &self.desc
+    }
+
+    /// Whether this process asks for the same again. What the backend shares is compared elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError::Conflict`] names the first difference.
+    pub(crate) fn agree(&self, asked: &Spec) -> Result<(), RegisterError> {
+        let differs = |what, registered: String, asked: String| {
+            let family = self.name().to_owned();
+            Err(RegisterError::Conflict { family, what, registered, asked })
+        };
+        let (mine, limit) = (&self.spec, |spec: &Spec| spec.max_series.to_string());
+        if mine.help != asked.help {
+            return differs("help", format!("{:?}", mine.help), format!("{:?}", asked.help));
+        }
+        if mine.declared() != asked.declared() {
+            let order = |spec: &Spec| format!("{:?}", spec.declared());
+            return differs("label order", order(mine), order(asked));
+        }
+        if mine.defaults != asked.defaults {
+            let defaults = |spec: &Spec| format!("{:?}", spec.defaults);
+            return differs("default labels", defaults(mine), defaults(asked));
+        }
+        if mine.max_series != asked.max_series {
+            return differs("max_series", limit(mine), limit(asked));
+        }
+        if mine.expire_idle != asked.expire_idle {
+            let expiry = |spec: &Spec| format!("{:?}", spec.expire_idle);
+            return differs("expire_idle", expiry(mine), expiry(asked));
+        }
+        Ok(())
+    }
+
+    /// The label names a user gives values for, in declared order.
+    pub(crate) fn declared(&self) -> &[String] {
+        self.spec.declared()
+    }
+
+    /// The default of each declared label.
+    pub(crate) fn defaults(&self) -> &[Option<String>] {
+        &self.defaults
+    }
+
+    /// Whether the series of a bare family is known: there are no labels, or all have defaults.
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(self.spec.labels, LabelSpec::Declared(_))
+            && self.defaults.iter().all(Option::is_some)
+    }
+
+    // ── finding series ──────────────────────────────────────────────────────────────────────────
+
+    /// The series with these values, one per declared label.
+    pub(crate) fn with<M: Metric>(&self, values: &[&str]) -> M {
+        with_text(|text| self.template.write(values, text), |labels| self.series(labels))
+    }
+
+    /// The series with these values, where there is room for it.
+    pub(crate) fn try_with<M: Metric>(&self, values: &[&str]) -> Result<M, RegisterError> {
+        with_text(
+            |text| self.template.write(values, text),
+            |labels| self.try_series(labels).map_err(NoSeries::into_register_error),
+        )
+    }
+
+    /// The series of an open label set with these pairs.
+    pub(crate) fn with_pairs<M: Metric>(&self, pairs: &[(&str, &str)]) -> Result<M, LabelError> {
+        let labels = self.open_labels(pairs)?;
+        Ok(self.series(&labels))
+    }
+
+    fn series<M: Metric>(&self, labels: &str) -> M {
+        match self.try_series(labels) {
+            Ok(metric) => metric,
+            Err(_) => self.overflow(labels),
+        }
+    }
+
+    fn try_series<M: Metric>(&self, labels: &str) -> Result<M, NoSeries> {
+        let at = match &self.backing {
+            Backing::Striped(family) => match family.find(labels) {
+                Some(place) => At::Striped(place),
+                None => At::Striped(self.create(family, labels)?),
+            },
+            Backing::Cells(family) => {
+                if labels.len() > MAX_TEXT_BYTES {
+                    return Err(NoSeries::TooLong(labels.len()));
+                }
+                let cell = family
+                    .find_or_create(labels, self.cap(), self.clock.now(), |cells, desc| {
+                        M::open(cells, desc, Labels::from_canonical(labels)).map(M::keep)
+                    })
+                    .map_err(|reason| match reason {
+                        NoCell::Cap => NoSeries::Cap,
+                        NoCell::Refused(error) => NoSeries::Backend(error),
+                    })?;
+                At::Cell(M::take(&cell).ok_or(NoSeries::Cap)?)
+            }
+        };
+        Ok(M::new(at, &self.desc))
+    }
+
+    #[cold]
+    fn create(&self, family: &engine::Family, labels: &str) -> Result<engine::Place, NoSeries> {
+        let create = || family.find_or_create(labels, self.cap(), self.clock.now());
+        let created = match create() {
+            Err(NoRoom::Cap) if self.expire_idle() > 0 => create(),
+            created => created,
+        };
+        created.map_err(|reason| match reason {
+            NoRoom::Cap => NoSeries::Cap,
+            NoRoom::Memory(error) => NoSeries::Backend(error),
+        })
+    }
+
+    /// A family without labels has its one series whatever the cap.
+    fn cap(&self) -> u32 {
+        if self.has_labels() { self.spec.max_series } else { u32::MAX }
+    }
+
+    fn has_labels(&self) -> bool {
+        self.spec.labels == LabelSpec::Open || !self.declared().is_empty()
+    }
+
+    /// Where what finds no room is counted.
+    #[cold]
+    fn overflow<M: Metric>(&self, labels: &str) -> M {
+        let reserved = match &self.backing {
+            Backing::Striped(family) => family.overflow().map(At::Striped),
+            Backing::Cells(family) => {
+                family.count_overflow();
+                let labels = overflow_labels(&self.desc, &self.constants).unwrap_or_default();
+                let now = self.clock.now();
+                let cell = family.find_or_create(&labels, u32::MAX, now, |cells, desc| {
+                    M::open(cells, desc, Labels::from_canonical(&labels)).map(M::keep)
+                });
+                cell.ok().and_then(|cell| M::take(&cell)).map(At::Cell)
+            }
+        };
+        let at = reserved.unwrap_or_else(|| {
+            // The family was unregistered, or its backend hands out no cells any more: it counts
+            // where nobody reads, as a handle of a removed series does.
+            let cell = M::open(&Heap, &self.desc, Labels::from_canonical(labels));
+            At::Cell(cell.unwrap_or_else(|_| unreachable!("the heap refuses nobody")))
+        });
+        M::new(at, &self.desc)
+    }
+
+    // ── removing series ─────────────────────────────────────────────────────────────────────────
+
+    /// Removes the series with these values; whether there was one.
+    pub(crate) fn remove(&self, values: &[&str]) -> bool {
+        with_text(|text| self.template.write(values, text), |labels| self.remove_series(labels))
+    }
+
+    /// Removes the series of an open label set with these pairs; whether there was one.
+    pub(crate) fn remove_pairs(&self, pairs: &[(&str, &str)]) -> Result<bool, LabelError> {
+        let labels = self.open_labels(pairs)?;
+        Ok(self.remove_series(&labels))
+    }
+
+    fn remove_series(&self, labels: &str) -> bool {
+        match &self.backing {
+            Backing::Striped(family) => family.remove(labels),
+            Backing::Cells(family) => family.remove(labels),
+        }
+    }
+
+    /// Removes the series for which `keep` says no. Returns how many.
+    pub(crate) fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool) -> usize {
+        let mut keep = |labels: &str| keep(Labels::from_canonical(labels));
+        match &self.backing {
+            Backing::Striped(family) => family.retain(|labels, _| keep(labels)),
+            Backing::Cells(family) => family.retain(|labels, _, _| keep(labels)),
+        }
+    }
+
+    /// Removes the series that nobody held and nobody looked up for as long as the family allows.
+    /// Returns how many.
+    pub(crate) fn expire_idle(&self) -> usize {
+        let Some(after) = self.spec.expire_idle else { return 0 };
+        let now = self.clock.elapsed();
+        let before = std::mem::take(&mut *self.idle.lock());
+        let mut seen = HashMap::with_capacity(before.len());
+        let mut is_fresh = |labels: &str, times_held: u32| {
+            let last = before.get(labels).filter(|last| last.times_held == times_held);
+            let last = last.copied().unwrap_or(LastUse { times_held, at: now });
+            seen.insert(labels.to_owned(), last);
+            now.saturating_sub(last.at) < after
+        };
+        let removed = match &self.backing {
+            Backing::Striped(family) => family.retain_idle(is_fresh),
+            Backing::Cells(family) => {
+                family.retain(|labels, times_held, held| is_fresh(labels, times_held) || held)
+            }
+        };
+        *self.idle.lock() = seen;
+        removed
+    }
+
+    // ── open label sets ─────────────────────────────────────────────────────────────────────────
+
+    /// The canonical labels for pairs in any order: constants first, then sorted by name.
+    fn open_labels(&self, pairs: &[(&str, &str)]) -> Result<String, LabelError> {
+        let mut pairs = pairs.to_vec();
+        pairs.sort_unstable();
+        let wrong = |name: &str, reason| {
+            let family = self.name().to_owned();
+            Err(LabelError::Name { family, name: name.to_owned(), reason })
+        };
+        let mut text = String::new();
+        for (name, value) in &self.constants {
+            push_pair(&mut text, name, value);
+        }
+        for (place, (name, value)) in pairs.iter().enumerate() {
+            if let Err(reason) = check_label_name(name, self.naming) {
+                return wrong(name, reason);
+            }
+            if let Some(reason) = self.spec.taken_label(self.name(), name) {
+                return wrong(name, reason);
+            }
+            if place > 0 && pairs[place - 1].0 == *name {
+                return wrong(name, "it stands twice; give each label once");
+            }
+            if self.constants.iter().any(|(constant, _)| constant == name) {
+                return wrong(name, "it is a constant label of the registry; use another name");
+            }
+            push_pair(&mut text, name, value);
+        }
+        Ok(text)
+    }
+}
+
+impl std::fmt::Debug for FamilyCore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.name())?;
+        match self.spec.labels {
+            LabelSpec::Declared(_) => f.debug_set().entries(self.declared()).finish(),
+            LabelSpec::Open => f.write_str("{..}"),
+        }
+    }
+}
+
+/// Why there is no series.
+enum NoSeries {
+    Cap,
+    TooLong(usize),
+    Backend(crate::BackendError),
+}
+
+impl NoSeries {
+    fn into_register_error(self) -> RegisterError {
+        let full = |message: String| {
+            crate::BackendError::new("core", crate::BackendErrorKind::Full, message)
+        };
+        RegisterError::Backend(match self {
+            Self::Backend(error) => error,
+            Self::Cap => full("max_series leaves no room for the series of the defaults".into()),
+            Self::TooLong(bytes) => {
+                full(format!("{bytes} bytes of label text; at most {MAX_TEXT_BYTES} fit"))
+            }
+        })
+    }
+}
+
+/// The labels of a family's overflow series; `None` for a family without labels of its own.
+fn overflow_labels(desc: &FamilyDesc, constants: &[(String, String)]) -> Option<String> {
+    let mut text = String::new();
+    let Some(names) = &desc.identity.label_names else {
+        constants.iter().for_each(|(name, value)| push_pair(&mut text, name, value));
+        push_pair(&mut text, OVERFLOW_LABEL, "true");
+        return Some(text);
+    };
+    let mut any = false;
+    for name in names {
+        match constants.iter().find(|(constant, _)| constant == name) {
+            Some((_, value)) => push_pair(&mut text, name, value),
+            None => {
+                any = true;
+                push_name(&mut text, name);
+                text.push_str("=\"");
+                push_escaped(&mut text, OVERFLOW);
+                text.push('"');
+            }
+        }
+    }
+    any.then_some(text)
+}

@@ -1,0 +1,104 @@
+//! Writing the canonical labels of a series from values.
+
+use crate::labels::{push_escaped, push_name, push_pair};
+use std::cell::Cell;
+
+/// How a family's labels are written, in exported order.
+#[derive(Debug)]
+pub(super) struct Template {
+    parts: Vec<Part>,
+    /// Behind the last value.
+    end: String,
+}
+
+/// Text, and the value that follows it.
+#[derive(Debug)]
+struct Part {
+    text: String,
+    /// Which of the declared labels.
+    value: usize,
+}
+
+impl Template {
+    /// `order` are the label names as exported, `constants` the ones with a value of the registry,
+    /// `declared` the others in the order in which values are given.
+    pub(super) fn new(
+        order: &[String],
+        constants: &[(String, String)],
+        declared: &[String],
+    ) -> Self {
+        let mut parts = Vec::new();
+        let mut text = String::new();
+        for (place, name) in order.iter().enumerate() {
+            if place > 0 {
+                text.push(',');
+            }
+            let mut pair = String::new();
+            if let Some((_, value)) = constants.iter().find(|(constant, _)| constant == name) {
+                push_pair(&mut pair, name, value);
+                text.push_str(&pair);
+            } else if let Some(value) = declared.iter().position(|label| label == name) {
+                push_name(&mut pair, name);
+                text.push_str(&pair);
+                text.push_str("=\"");
+                parts.push(Part { text: std::mem::replace(&mut text, "\"".to_owned()), value });
+            }
+        }
+        Self { parts, end: text }
+    }
+
+    /// Appends the labels with these values, in declared order.
+    pub(super) fn write(&self, values: &[&str], text: &mut String) {
+        for part in &self.parts {
+            text.push_str(&part.text);
+            push_escaped(text, values.get(part.value).copied().unwrap_or_default());
+        }
+        text.push_str(&self.end);
+    }
+}
+
+thread_local! {
+    /// Kept between look-ups, so that they allocate nothing.
+    static SCRATCH: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// Larger buffers are not kept.
+const KEEP_BYTES: usize = 4096;
+
+/// Calls `use_text` with what `write` wrote.
+pub(super) fn with_text<R>(write: impl FnOnce(&mut String), use_text: impl FnOnce(&str) -> R) -> R {
+    let mut text = SCRATCH.try_with(Cell::take).unwrap_or_default();
+    text.clear();
+    write(&mut text);
+    let result = use_text(&text);
+    if text.capacity() <= KEEP_BYTES {
+        // Gone with the thread: the text is dropped here then.
+        let _ = SCRATCH.try_with(|scratch| scratch.set(text));
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn values_are_written_in_exported_order_whatever_the_declared_one() {
+        let constants = [("zone".to_owned(), "e\"u".to_owned())];
+        let template = Template::new(&names(&["zone", "b", "a"]), &constants, &names(&["a", "b"]));
+        let mut text = String::new();
+        template.write(&["1", "2\n"], &mut text);
+        assert_eq!(text, r#"zone="e\"u",b="2\n",a="1""#);
+    }
+
+    #[test]
+    fn a_family_without_labels_has_no_text() {
+        let mut text = String::new();
+        Template::new(&[], &[], &[]).write(&[], &mut text);
+        assert_eq!(text, "");
+    }
+}

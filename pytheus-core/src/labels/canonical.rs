@@ -1,0 +1,237 @@
+//! The canonical text of a series' labels, which is its key, its storage and its output.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// One series' labels: canonical text, in exported order, constant labels first.
+///
+/// The text is what stands between the braces of the Prometheus text format: `name="value"` pairs
+/// joined by commas, with `\`, `"` and line feed escaped in values. A name that is not a legacy label
+/// name is quoted and escaped like a value. The escaping is what makes the text an identity: no
+/// choice of values can forge a separator.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::Labels;
+///
+/// let labels = Labels::from_canonical(r#"method="GET",path="/\"x\"""#);
+/// assert_eq!(labels.get("path").as_deref(), Some(r#"/"x""#));
+/// assert_eq!(labels.iter().count(), 2);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Labels<'a> {
+    canonical: &'a str,
+}
+
+impl<'a> Labels<'a> {
+    /// Labels from text that is already canonical. To write labels from pairs, see [`LabelsBuf`].
+    ///
+    /// Text that is not canonical is shown as it is by [`canonical`](Self::canonical) and cut off
+    /// where it stops making sense by [`iter`](Self::iter).
+    pub const fn from_canonical(canonical: &'a str) -> Self {
+        Self { canonical }
+    }
+
+    /// No labels.
+    pub const fn none() -> Labels<'static> {
+        Labels { canonical: "" }
+    }
+
+    /// `method="GET",path="/"`: what a text encoder copies.
+    pub const fn canonical(&self) -> &'a str {
+        self.canonical
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.canonical.is_empty()
+    }
+
+    /// The pairs, unescaped, for everything that is not text.
+    pub fn iter(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
+        Pairs { rest: self.canonical }
+    }
+
+    /// The value of the label `name`.
+    pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.iter().find(|(n, _)| n == name).map(|(_, value)| value)
+    }
+}
+
+impl fmt::Debug for Labels<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{}}}", self.canonical)
+    }
+}
+
+/// Labels that own their text: what a custom collector writes its labels with.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::LabelsBuf;
+///
+/// let labels = LabelsBuf::from_pairs([("disk", "sda"), ("note", "a\nb")]);
+/// assert_eq!(labels.as_labels().canonical(), r#"disk="sda",note="a\nb""#);
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct LabelsBuf {
+    canonical: String,
+}
+
+impl LabelsBuf {
+    /// Canonical labels from pairs, in the order given. Names are not validated here.
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut canonical = String::new();
+        for (name, value) in pairs {
+            push_pair(&mut canonical, name, value);
+        }
+        Self { canonical }
+    }
+
+    /// The labels, borrowed.
+    pub fn as_labels(&self) -> Labels<'_> {
+        Labels { canonical: &self.canonical }
+    }
+}
+
+impl fmt::Debug for LabelsBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_labels().fmt(f)
+    }
+}
+
+/// Appends `name="value"`, with a comma where something stands before it.
+pub(crate) fn push_pair(text: &mut String, name: &str, value: &str) {
+    push_name(text, name);
+    text.push_str("=\"");
+    push_escaped(text, value);
+    text.push('"');
+}
+
+/// Appends the name as it stands in canonical text, with a comma where something stands before it.
+pub(crate) fn push_name(text: &mut String, name: &str) {
+    if !text.is_empty() {
+        text.push(',');
+    }
+    if crate::names::is_legacy_label_name(name) {
+        text.push_str(name);
+    } else {
+        text.push('"');
+        push_escaped(text, name);
+        text.push('"');
+    }
+}
+
+/// Appends `value` with `\`, `"` and line feed escaped.
+pub(crate) fn push_escaped(text: &mut String, value: &str) {
+    let mut rest = value;
+    while let Some(at) = rest.bytes().position(|b| matches!(b, b'\\' | b'"' | b'\n')) {
+        text.push_str(&rest[..at]);
+        text.push_str(match rest.as_bytes()[at] {
+            b'\\' => "\\\\",
+            b'"' => "\\\"",
+            _ => "\\n",
+        });
+        rest = &rest[at + 1..];
+    }
+    text.push_str(rest);
+}
+
+struct Pairs<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (Cow<'a, str>, Cow<'a, str>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = std::mem::take(&mut self.rest);
+        let (name, rest) = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                let (name, rest) = split_quoted(quoted)?;
+                (name, rest.strip_prefix('=')?)
+            }
+            None => {
+                let (name, rest) = rest.split_once('=')?;
+                (Cow::Borrowed(name), rest)
+            }
+        };
+        let (value, rest) = split_quoted(rest.strip_prefix('"')?)?;
+        self.rest = rest.strip_prefix(',').unwrap_or("");
+        Some((name, value))
+    }
+}
+
+/// Splits after the closing quote and unescapes what stands before it.
+fn split_quoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
+    let mut escaped = false;
+    let mut any = false;
+    let end = text.bytes().position(|b| {
+        let closes = b == b'"' && !escaped;
+        escaped = b == b'\\' && !escaped;
+        any |= escaped;
+        closes
+    })?;
+    let (inside, rest) = (&text[..end], &text[end + 1..]);
+    Some((if any { Cow::Owned(unescape(inside)) } else { Cow::Borrowed(inside) }, rest))
+}
+
+fn unescape(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('n') => plain.push('\n'),
+                Some(other) => plain.push(other),
+                None => {}
+            },
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn values_are_escaped_as_the_text_format_asks() {
+        let labels = LabelsBuf::from_pairs([("a", "x\\y\n\"z\"")]);
+        assert_eq!(labels.as_labels().canonical(), r#"a="x\\y\n\"z\"""#);
+    }
+
+    #[test]
+    fn separators_cannot_be_forged() {
+        let one = LabelsBuf::from_pairs([("a", "ab"), ("b", "c")]);
+        let other = LabelsBuf::from_pairs([("a", "a"), ("b", "bc")]);
+        let forged = LabelsBuf::from_pairs([("a", "ab\",b=\"c")]);
+        assert_ne!(one, other);
+        assert_ne!(one, forged);
+    }
+
+    #[test]
+    fn text_that_is_not_canonical_is_cut_off_without_a_panic() {
+        for text in ["a", "a=", "a=\"", "a=\"\\", "\"", "\"a", "\"a\"", ",", "a=\"x\"b", "=\"\""] {
+            let _ = Labels::from_canonical(text).iter().count();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_come_back_as_they_went_in(pairs in prop::collection::vec((".*", ".*"), 0..5)) {
+            let buf = LabelsBuf::from_pairs(pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+            let back: Vec<_> = buf.as_labels().iter().map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
+            prop_assert_eq!(back, pairs);
+        }
+
+        #[test]
+        fn any_text_can_be_iterated(text in ".*") {
+            let _ = Labels::from_canonical(&text).iter().count();
+        }
+    }
+}

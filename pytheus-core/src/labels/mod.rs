@@ -1,0 +1,10 @@
+//! Labels: how they are written, how values become them, and how structs name them.
+
+mod canonical;
+mod set;
+mod value;
+
+pub use canonical::{Labels, LabelsBuf};
+pub(crate) use canonical::{push_escaped, push_name, push_pair};
+pub use set::LabelSet;
+pub use value::LabelValue;

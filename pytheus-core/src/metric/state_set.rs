@@ -1,0 +1,100 @@
+//! State sets.
+
+use super::{At, handle};
+use crate::LabelError;
+use crate::cells::GaugeCell;
+use crate::primitive::Ordering;
+use crate::visit::FamilyDesc;
+use std::sync::Arc;
+
+/// Named states, each on or off, exported as one sample per state.
+///
+/// All states of a series are one word: a scrape never sees half a change.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::Registry;
+///
+/// let registry = Registry::new(Local::new());
+/// let door = registry.state_set("door", "The door").states(["open", "shut"]).register()?;
+/// door.only("shut")?;
+/// assert_eq!(registry.value("door", [("door", "shut")])?, Some(1.0));
+/// assert_eq!(registry.value("door", [("door", "open")])?, Some(0.0));
+/// assert!(door.only("ajar").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct StateSet {
+    at: At<dyn GaugeCell>,
+    desc: Arc<FamilyDesc>,
+}
+
+handle!(StateSet, GaugeCell, Gauge, gauge);
+
+impl StateSet {
+    /// How many states a set can have: the whole numbers that a float cell holds exactly.
+    pub const MAX_STATES: usize = 52;
+
+    fn from_parts(at: At<dyn GaugeCell>, desc: &Arc<FamilyDesc>) -> Self {
+        Self { at, desc: desc.clone() }
+    }
+
+    /// Turns one state on or off, and leaves the others alone.
+    ///
+    /// # Errors
+    ///
+    /// [`LabelError::State`] if there is no such state; nothing changes then.
+    pub fn set(&self, state: &str, active: bool) -> Result<(), LabelError> {
+        let bit = self.bit(state)?;
+        self.change(|bits| if active { bits | bit } else { bits & !bit });
+        Ok(())
+    }
+
+    /// Turns one state on and all others off.
+    ///
+    /// # Errors
+    ///
+    /// [`LabelError::State`] if there is no such state; nothing changes then.
+    pub fn only(&self, state: &str) -> Result<(), LabelError> {
+        let bit = self.bit(state)?;
+        self.change(|_| bit);
+        Ok(())
+    }
+
+    /// Whether a state is on; `None` if there is no such state, or if the backend does not read back
+    /// what it is told.
+    pub fn is_active(&self, state: &str) -> Option<bool> {
+        let bit = self.bit(state).ok()?;
+        let bits = match &self.at {
+            At::Striped(place) => place.shared().load(Ordering::Relaxed),
+            At::Cell(cell) => cell.get()? as u64,
+        };
+        Some(bits & bit != 0)
+    }
+
+    fn change(&self, change: impl Fn(u64) -> u64) {
+        match &self.at {
+            At::Striped(place) => {
+                let changed = |bits| Some(change(bits));
+                // Never fails: `changed` always has an answer.
+                let _ = place.shared().fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
+            }
+            // A cell has no compare-and-swap: of two changes at once one may be lost.
+            At::Cell(cell) => cell.set(change(cell.get().unwrap_or_default() as u64) as f64),
+        }
+    }
+
+    fn bit(&self, state: &str) -> Result<u64, LabelError> {
+        let declared = &self.desc.identity.states;
+        match declared.iter().position(|declared| declared == state) {
+            Some(place) if place < Self::MAX_STATES => Ok(1 << place),
+            _ => Err(LabelError::State {
+                family: self.desc.identity.name.clone(),
+                state: state.to_owned(),
+                declared: declared.clone(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What families count about themselves, as two families of our own:
+//!
+//! - `pytheus_refused_updates_total`: amounts a counter did not take, negative or not finite ones.
+//! - `pytheus_overflowed_lookups_total`: look-ups that found no room for a new series and were given
+//!   the overflow series.
+//!
+//! Each is exported only once there is something to say, so that an empty registry is an empty page.
+
+use crate::labels::LabelsBuf;
+use crate::visit::{FamilyDesc, Identity, Kind, Number, Stop, Value, Visitor};
+
+/// What one family has counted about itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Events {
+    pub(crate) refused: u64,
+    pub(crate) overflowed: u64,
+}
+
+/// The families of our own that are still to be shown, in name order.
+pub(crate) struct OwnMetrics {
+    families: std::vec::IntoIter<(FamilyDesc, Vec<(LabelsBuf, u64)>)>,
+}
+
+impl OwnMetrics {
+    pub(crate) fn new<'a>(families: impl Iterator<Item = (&'a str, Events)>) -> Self {
+        let (mut overflowed, mut refused) = (Vec::new(), Vec::new());
+        for (name, events) in families {
+            let labels = || LabelsBuf::from_pairs([("family", name)]);
+            if events.overflowed > 0 {
+                overflowed.push((labels(), events.overflowed));
+            }
+            if events.refused > 0 {
+                refused.push((labels(), events.refused));
+            }
+        }
+        let describe = |name, help| {
+            FamilyDesc::new(Identity::new(name, Kind::Counter).label_names(["family"]), help)
+        };
+        let mut own = vec![
+            (
+                describe(
+                    "pytheus_overflowed_lookups_total",
+                    "Look-ups that found no room for a new series and counted into the overflow series",
+                ),
+                overflowed,
+            ),
+            (
+                describe(
+                    "pytheus_refused_updates_total",
+                    "Updates of counters refused because the amount was negative or not finite",
+                ),
+                refused,
+            ),
+        ];
+        own.retain(|(_, series)| !series.is_empty());
+        Self { families: own.into_iter() }
+    }
+
+    /// Shows those that come before `name`.
+    pub(crate) fn visit_before(
+        &mut self,
+        name: &str,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), Stop> {
+        while self.families.as_slice().first().is_some_and(|(d, _)| *d.identity.name < *name) {
+            self.visit_next(visitor)?;
+        }
+        Ok(())
+    }
+
+    /// Shows those that are left.
+    pub(crate) fn visit_rest(&mut self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
+        while !self.families.as_slice().is_empty() {
+            self.visit_next(visitor)?;
+        }
+        Ok(())
+    }
+
+    fn visit_next(&mut self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
+        let Some((desc, series)) = self.families.next() else { return Ok(()) };
+        visitor.family(&desc)?;
+        for (labels, count) in series {
+            let total = Number::Int(count);
+            let value = Value::Counter { total, created: None, exemplar: None };
+            visitor.series(labels.as_labels(), &value)?;
+        }
+        Ok(())
+    }
+}

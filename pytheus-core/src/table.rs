@@ -1,0 +1,299 @@
+//! The table of series for backends that hand out cells.
+
+use crate::backend::Visit;
+use crate::cells::{Cells, CounterCell, GaugeCell, HistogramCell};
+use crate::engine::ForkMutex;
+use crate::identity;
+use crate::labels::{Labels, push_pair};
+use crate::own_metrics::{Events, OwnMetrics};
+use crate::visit::{FamilyDesc, GaugeMode, Kind, Number, Stop, Value, Visitor};
+use crate::{BackendError, RegisterError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+/// A cell of any sort.
+#[derive(Clone)]
+pub(crate) enum AnyCell {
+    Counter(Arc<dyn CounterCell>),
+    Gauge(Arc<dyn GaugeCell>),
+    Histogram(Arc<dyn HistogramCell>),
+}
+
+impl AnyCell {
+    /// Whether a handle holds it, besides the table.
+    fn is_held(&self) -> bool {
+        1 < match self {
+            Self::Counter(cell) => Arc::strong_count(cell),
+            Self::Gauge(cell) => Arc::strong_count(cell),
+            Self::Histogram(cell) => Arc::strong_count(cell),
+        }
+    }
+}
+
+/// The families of one backend.
+pub(crate) struct CellTable {
+    cells: Arc<dyn Cells>,
+    families: ForkMutex<BTreeMap<String, Arc<CellFamily>>>,
+}
+
+/// One family and its series.
+pub(crate) struct CellFamily {
+    cells: Arc<dyn Cells>,
+    desc: Arc<FamilyDesc>,
+    series: ForkMutex<Series>,
+    overflowed: AtomicU64,
+    refused: Arc<AtomicU64>,
+}
+
+#[derive(Default)]
+struct Series {
+    /// By the number in which they were made, which is the order in which they are shown.
+    by_number: BTreeMap<u64, Cell>,
+    by_labels: HashMap<Arc<str>, u64>,
+    next: u64,
+}
+
+#[derive(Clone)]
+struct Cell {
+    labels: Arc<str>,
+    cell: AnyCell,
+    created: SystemTime,
+    times_held: u32,
+}
+
+/// Why a look-up ended at the overflow series.
+pub(crate) enum NoCell {
+    Cap,
+    Refused(BackendError),
+}
+
+impl CellTable {
+    pub(crate) fn new(cells: Arc<dyn Cells>) -> Self {
+        Self { cells, families: ForkMutex::default() }
+    }
+
+    /// Enters a family, or joins the one of this name.
+    pub(crate) fn register(&self, desc: &FamilyDesc) -> Result<Arc<CellFamily>, RegisterError> {
+        let mut families = self.families.lock();
+        if let Some(family) = families.get(&desc.identity.name) {
+            identity::agree(&family.desc.identity, &desc.identity)?;
+            return Ok(family.clone());
+        }
+        let family = Arc::new(CellFamily {
+            cells: self.cells.clone(),
+            desc: Arc::new(desc.clone()),
+            series: ForkMutex::default(),
+            overflowed: AtomicU64::new(0),
+            refused: Arc::default(),
+        });
+        families.insert(desc.identity.name.clone(), family.clone());
+        Ok(family)
+    }
+
+    /// Takes a family out; whether there was one.
+    pub(crate) fn unregister(&self, name: &str) -> bool {
+        let family = self.families.lock().remove(name);
+        family.is_some_and(|family| {
+            family.retain(|_, _, _| false);
+            true
+        })
+    }
+}
+
+impl CellFamily {
+    pub(crate) fn desc(&self) -> &Arc<FamilyDesc> {
+        &self.desc
+    }
+
+    /// The series with these labels, made by `open` if there is none and at most `cap` exist.
+    pub(crate) fn find_or_create(
+        &self,
+        labels: &str,
+        cap: u32,
+        now: SystemTime,
+        open: impl FnOnce(&dyn Cells, &FamilyDesc) -> Result<AnyCell, BackendError>,
+    ) -> Result<AnyCell, NoCell> {
+        {
+            let mut series = self.series.lock();
+            if let Some(cell) = series.find(labels) {
+                return Ok(cell);
+            }
+            if series.by_number.len() >= cap as usize {
+                return Err(NoCell::Cap);
+            }
+        }
+        // Under no lock: whoever hands out cells may use metrics itself.
+        let cell = open(&*self.cells, &self.desc).map_err(NoCell::Refused)?;
+        let cell = match cell {
+            AnyCell::Counter(cell) => {
+                AnyCell::Counter(Arc::new(CountsRefusals { cell, refused: self.refused.clone() }))
+            }
+            other => other,
+        };
+        let mut series = self.series.lock();
+        if let Some(first) = series.find(labels) {
+            return Ok(first);
+        }
+        let labels: Arc<str> = labels.into();
+        let number = series.next;
+        series.next += 1;
+        series.by_labels.insert(labels.clone(), number);
+        series
+            .by_number
+            .insert(number, Cell { labels, cell: cell.clone(), created: now, times_held: 1 });
+        Ok(cell)
+    }
+
+    pub(crate) fn count_overflow(&self) {
+        self.overflowed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Removes the series for which `keep`, given the labels, how often they were looked up and
+    /// whether somebody holds them, says no. Returns how many.
+    pub(crate) fn retain(&self, mut keep: impl FnMut(&str, u32, bool) -> bool) -> usize {
+        let all: Vec<(u64, Cell)> =
+            self.series.lock().by_number.iter().map(|(n, cell)| (*n, cell.clone())).collect();
+        let mut removed = 0;
+        for (number, cell) in all {
+            let Cell { labels, cell, times_held, .. } = cell;
+            let held = {
+                // Our own copy of the cell must not look like a handle.
+                drop(cell);
+                let series = self.series.lock();
+                series.by_number.get(&number).is_some_and(|cell| cell.cell.is_held())
+            };
+            if keep(&labels, times_held, held) {
+                continue;
+            }
+            let gone = {
+                let mut series = self.series.lock();
+                series.by_labels.remove(&labels);
+                series.by_number.remove(&number).is_some()
+            };
+            if gone {
+                self.cells.removed(&self.desc, Labels::from_canonical(&labels));
+                removed += 1;
+            }
+        }
+        removed
+    }
+
+    /// Removes the series with these labels; whether there was one.
+    pub(crate) fn remove(&self, labels: &str) -> bool {
+        let mut series = self.series.lock();
+        let number = series.by_labels.remove(labels);
+        let gone = number.and_then(|number| series.by_number.remove(&number)).is_some();
+        drop(series);
+        if gone {
+            self.cells.removed(&self.desc, Labels::from_canonical(labels));
+        }
+        gone
+    }
+
+    fn events(&self) -> Events {
+        Events {
+            refused: self.refused.load(Ordering::Relaxed),
+            overflowed: self.overflowed.load(Ordering::Relaxed),
+        }
+    }
+
+    fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
+        let all: Vec<Cell> = self.series.lock().by_number.values().cloned().collect();
+        let identity = &self.desc.identity;
+        let mut counts = vec![0; identity.buckets.len() + 1];
+        for Cell { labels, cell, created, .. } in all {
+            let created = Some(created);
+            let states: Vec<bool>;
+            let value = match (identity.kind, &cell) {
+                (Kind::Counter, AnyCell::Counter(cell)) => {
+                    cell.get().map(|total| Value::Counter { total, created, exemplar: None })
+                }
+                (Kind::StateSet, AnyCell::Gauge(cell)) => match cell.get() {
+                    Some(value) => {
+                        let bits = value as u64;
+                        states = (0..identity.states.len()).map(|n| bits >> n & 1 == 1).collect();
+                        Some(Value::StateSet { active: &states })
+                    }
+                    None => None,
+                },
+                (Kind::Info, AnyCell::Gauge(_)) => Some(Value::Info),
+                (_, AnyCell::Gauge(cell)) => cell.get().map(|value| Value::Gauge { value }),
+                (Kind::Summary, AnyCell::Histogram(cell)) => {
+                    let mut count = [0];
+                    let sum = cell.read(&mut count);
+                    sum.map(|sum| Value::Summary { count: count[0], sum, created })
+                }
+                (_, AnyCell::Histogram(cell)) => {
+                    counts.fill(0);
+                    let sum = cell.read(&mut counts);
+                    sum.map(|sum| Value::Histogram {
+                        counts: &counts,
+                        sum,
+                        created,
+                        exemplars: &[],
+                    })
+                }
+                (_, AnyCell::Counter(_)) => None,
+            };
+            let Some(value) = value else { continue };
+            let mut text = String::new();
+            let labels = match identity.gauge_mode {
+                GaugeMode::All | GaugeMode::LiveAll => {
+                    text.push_str(&labels);
+                    push_pair(&mut text, "pid", &std::process::id().to_string());
+                    &text
+                }
+                _ => &*labels,
+            };
+            visitor.series(Labels::from_canonical(labels), &value)?;
+        }
+        Ok(())
+    }
+}
+
+impl Series {
+    fn find(&mut self, labels: &str) -> Option<AnyCell> {
+        let number = self.by_labels.get(labels)?;
+        let cell = self.by_number.get_mut(number)?;
+        cell.times_held = cell.times_held.wrapping_add(1);
+        Some(cell.cell.clone())
+    }
+}
+
+impl Visit for CellTable {
+    fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
+        let families: Vec<_> = self.families.lock().values().cloned().collect();
+        let mut own = OwnMetrics::new(
+            families.iter().map(|family| (&*family.desc.identity.name, family.events())),
+        );
+        for family in &families {
+            own.visit_before(&family.desc.identity.name, visitor)?;
+            visitor.family(&family.desc)?;
+            family.visit(visitor)?;
+        }
+        own.visit_rest(visitor)
+    }
+}
+
+/// A counter cell beside which the core counts what it refused.
+struct CountsRefusals {
+    cell: Arc<dyn CounterCell>,
+    refused: Arc<AtomicU64>,
+}
+
+impl CounterCell for CountsRefusals {
+    fn add(&self, amount: Number) {
+        self.cell.add(amount);
+    }
+
+    fn get(&self) -> Option<Number> {
+        self.cell.get()
+    }
+
+    fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.cell.refused();
+    }
+}

@@ -1,0 +1,103 @@
+//! Clocks.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Where a registry takes the time from: for created timestamps and for the expiry of idle series.
+///
+/// Timers do not use it: they read the processor's own counter.
+pub trait Clock: Send + Sync + 'static {
+    /// The time of day.
+    fn now(&self) -> SystemTime;
+
+    /// The time since some moment that stays the same; never goes backwards.
+    fn elapsed(&self) -> Duration;
+}
+
+/// The system's clocks.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::{Clock, SystemClock};
+///
+/// let clock = SystemClock::new();
+/// assert!(clock.elapsed() <= clock.elapsed());
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// The system's clocks, from now on.
+    pub fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// A clock that moves when it is told to, for tests.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::{Clock, ManualClock};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::new();
+/// clock.advance(Duration::from_secs(60));
+/// assert_eq!(clock.elapsed(), Duration::from_secs(60));
+/// ```
+#[derive(Debug, Default)]
+pub struct ManualClock {
+    elapsed: Mutex<Duration>,
+}
+
+impl ManualClock {
+    /// A clock that shows 1970-01-01.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&self, by: Duration) {
+        let mut elapsed = self.elapsed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *elapsed = elapsed.saturating_add(by);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH.checked_add(self.elapsed()).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    fn elapsed(&self) -> Duration {
+        *self.elapsed.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
+    fn now(&self) -> SystemTime {
+        (**self).now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        (**self).elapsed()
+    }
+}
