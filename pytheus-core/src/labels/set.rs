@@ -24,6 +24,10 @@
 /// }
 /// Route { method: "GET", status: 200 }.values(|values| assert_eq!(values, ["GET", "200"]));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a set of labels",
+    note = "derive `LabelSet` for a struct with named fields"
+)]
 pub trait LabelSet {
     /// The label names, in exported order.
     const NAMES: &'static [&'static str];

@@ -25,6 +25,10 @@
 /// assert_eq!(Method::Post.with_str(str::to_owned), "POST");
 /// assert_eq!((-40_i64).with_str(str::to_owned), "-40");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be written as a label",
+    note = "derive `LabelValue` for an enum without fields, or implement it"
+)]
 pub trait LabelValue {
     /// Calls `f` once with the value as text.
     fn with_str<R>(&self, f: impl FnOnce(&str) -> R) -> R;
