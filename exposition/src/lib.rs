@@ -15,7 +15,7 @@
 //!
 //! # Examples
 //!
-//! ```no_run
+//! ```
 //! use pytheus_backend_local::Local;
 //! use pytheus_core::Registry;
 //!

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 ///
 /// # Examples
 ///
-/// ```no_run
+/// ```
 /// use pytheus_backend_local::Local;
 /// use pytheus_core::Registry;
 ///
@@ -44,7 +44,7 @@ pub fn encode_text<W: Write>(collection: &Collection, out: W) -> io::Result<()> 
 ///
 /// # Examples
 ///
-/// ```no_run
+/// ```
 /// use pytheus_backend_local::Local;
 /// use pytheus_core::Registry;
 ///
@@ -68,7 +68,7 @@ pub async fn render(source: &dyn Source) -> Result<Vec<u8>, BackendError> {
 ///
 /// # Examples
 ///
-/// ```no_run
+/// ```
 /// use pytheus_backend_local::Local;
 /// use pytheus_core::Registry;
 ///

@@ -8,31 +8,24 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 /// How many distinct sets of bounds a process can use.
 const SETS: usize = 1 << 16;
 
-/// Up to this many bounds, comparing with all of them beats a binary search.
-const SCAN: usize = 32;
-/// Comparisons are made this many at a time.
-const LANES: usize = 4;
+/// Sets smaller than this are searched without a loop: four steps, no branch.
+const FEW: usize = 16;
 
 /// The finite upper bounds of a histogram's buckets.
 pub(crate) struct Bounds {
-    bounds: Vec<f64>,
-    /// The same, filled up with `+Inf` to whole lanes; empty if there are too many to scan.
-    lanes: Vec<[f64; LANES]>,
+    /// The first of them, filled up with `+Inf`.
+    few: [f64; FEW],
+    all: Vec<f64>,
 }
 
 static INTERNED: [AtomicPtr<Bounds>; SETS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; SETS];
 
 impl Bounds {
+    const NONE: Self = Self { few: [f64::INFINITY; FEW], all: Vec::new() };
+
     fn new(bounds: &[f64]) -> Self {
-        let lanes = if bounds.len() > SCAN {
-            Vec::new()
-        } else {
-            bounds
-                .chunks(LANES)
-                .map(|chunk| std::array::from_fn(|i| *chunk.get(i).unwrap_or(&f64::INFINITY)))
-                .collect()
-        };
-        Self { bounds: bounds.to_vec(), lanes }
+        let few = std::array::from_fn(|i| *bounds.get(i).unwrap_or(&f64::INFINITY));
+        Self { few, all: bounds.to_vec() }
     }
 
     /// The number of the set with exactly these bounds; `None` if there are too many sets.
@@ -55,7 +48,7 @@ impl Bounds {
     /// The set with this number; no bounds if there is none.
     #[inline]
     pub(super) fn get(number: u16) -> &'static Self {
-        static NONE: Bounds = Bounds { bounds: Vec::new(), lanes: Vec::new() };
+        static NONE: Bounds = Bounds::NONE;
         match NonNull::new(INTERNED[number as usize].load(Ordering::Acquire)) {
             // SAFETY: interned sets are leaked boxes.
             Some(bounds) => unsafe { bounds.as_ref() },
@@ -65,24 +58,25 @@ impl Bounds {
 
     /// How many buckets there are, `+Inf` included.
     pub(crate) fn buckets(&self) -> usize {
-        self.bounds.len() + 1
+        self.all.len() + 1
     }
 
     /// The bucket that `value` belongs to: the first whose bound is not below it. NaN belongs to
     /// `+Inf`.
     #[inline(always)]
     pub(crate) fn bucket(&self, value: f64) -> usize {
-        if self.lanes.is_empty() {
-            return self.bounds.partition_point(|bound| above(value, *bound));
+        if self.all.len() >= FEW {
+            return self.all.partition_point(|bound| above(value, *bound));
         }
-        let mut below = [0_u64; LANES];
-        for lane in &self.lanes {
-            for i in 0..LANES {
-                below[i] += u64::from(above(value, lane[i]));
-            }
+        let mut bucket = 0;
+        let mut step = FEW / 2;
+        while step > 0 {
+            // Added, not branched on: which way it goes cannot be predicted.
+            bucket += step * usize::from(above(value, self.few[bucket + step - 1]));
+            step /= 2;
         }
         // NaN is above the filling, too.
-        (below.iter().sum::<u64>() as usize).min(self.bounds.len())
+        bucket.min(self.all.len())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::arena::{Arena, arena_at};
 use super::bounds::Bounds;
 use super::read;
-use super::slots::{Stripe, with_borrowed_stripe, with_stripe};
+use super::slots::{Stripe, update_cell, with_borrowed_stripe, with_stripe};
 use super::stripe::Cells as _;
 use crate::primitive::{AtomicU64, Ordering};
 use crate::visit::{Kind, Number};
@@ -60,44 +60,40 @@ impl Place {
         Self { slot, bounds, offset }
     }
 
-    #[inline(always)]
-    fn update(&self, update: impl FnOnce(Stripe)) {
-        with_stripe(self.slot, self.offset, update);
-    }
-
     /// Adds a whole amount; saturates.
     #[inline(always)]
     pub(crate) fn add_whole(&self, amount: u64) {
-        self.update(|stripe| add_whole(stripe, self.offset, amount));
+        update_cell(self.slot, self.offset, layout::WHOLE, amount, add_whole);
     }
 
     /// Adds any amount that is not negative.
     #[inline(always)]
     pub(crate) fn add_fraction(&self, amount: f64) {
-        self.update(|stripe| add_fraction(stripe, self.offset, amount));
+        update_cell(self.slot, self.offset, layout::FRACTIONS, amount, add_fraction);
     }
 
     /// Adds a whole amount that may be negative; saturates.
     #[inline(always)]
     pub(crate) fn move_whole(&self, amount: i64) {
-        self.update(|stripe| {
-            let cell = stripe.cell(self.offset + layout::WHOLE);
-            let moved = (cell.load(Ordering::Relaxed) as i64).saturating_add(amount);
-            cell.store(moved as u64, Ordering::Relaxed);
-        });
+        update_cell(self.slot, self.offset, layout::WHOLE, amount, move_whole);
     }
 
     /// Observes into a histogram.
     #[inline(always)]
     pub(crate) fn observe(&self, value: f64) {
-        let bucket = Bounds::get(self.bounds).bucket(value) as u32;
-        self.update(|stripe| observe(stripe, self.offset, layout::BUCKETS + bucket, value));
+        update_cell(self.slot, self.offset, self.bucket(value), value, observe);
     }
 
     /// Observes into a summary.
     #[inline(always)]
     pub(crate) fn summarise(&self, value: f64) {
-        self.update(|stripe| observe(stripe, self.offset, layout::COUNT, value));
+        update_cell(self.slot, self.offset, layout::COUNT, value, observe);
+    }
+
+    /// The cell of the bucket that a value belongs to.
+    #[inline(always)]
+    fn bucket(&self, value: f64) -> u32 {
+        layout::BUCKETS + Bounds::get(self.bounds).bucket(value) as u32
     }
 
     /// The one cell that all writers share.
@@ -110,27 +106,22 @@ impl Place {
 
     /// Like [`add_whole`](Self::add_whole), for signal handlers.
     pub(crate) fn add_whole_in_signal(&self, amount: u64) {
-        self.borrow(|stripe| add_whole(stripe, self.offset, amount));
+        self.borrow(|stripe| add_whole(stripe, self.offset, layout::WHOLE, amount));
     }
 
     /// Like [`add_fraction`](Self::add_fraction), for signal handlers.
     pub(crate) fn add_fraction_in_signal(&self, amount: f64) {
-        self.borrow(|stripe| add_fraction(stripe, self.offset, amount));
+        self.borrow(|stripe| add_fraction(stripe, self.offset, layout::FRACTIONS, amount));
     }
 
     /// Like [`move_whole`](Self::move_whole), for signal handlers.
     pub(crate) fn move_whole_in_signal(&self, amount: i64) {
-        self.borrow(|stripe| {
-            let cell = stripe.cell(self.offset + layout::WHOLE);
-            let moved = (cell.load(Ordering::Relaxed) as i64).saturating_add(amount);
-            cell.store(moved as u64, Ordering::Relaxed);
-        });
+        self.borrow(|stripe| move_whole(stripe, self.offset, layout::WHOLE, amount));
     }
 
     /// Like [`observe`](Self::observe), for signal handlers.
     pub(crate) fn observe_in_signal(&self, value: f64) {
-        let bucket = Bounds::get(self.bounds).bucket(value) as u32;
-        self.borrow(|stripe| observe(stripe, self.offset, layout::BUCKETS + bucket, value));
+        self.borrow(|stripe| observe(stripe, self.offset, self.bucket(value), value));
     }
 
     /// Like [`summarise`](Self::summarise), for signal handlers.
@@ -178,14 +169,21 @@ impl Place {
 }
 
 #[inline(always)]
-fn add_whole(stripe: Stripe, offset: u32, amount: u64) {
-    let cell = stripe.cell(offset + layout::WHOLE);
+fn add_whole(stripe: Stripe, offset: u32, cell: u32, amount: u64) {
+    let cell = stripe.cell(offset + cell);
     cell.store(cell.load(Ordering::Relaxed).saturating_add(amount), Ordering::Relaxed);
 }
 
 #[inline(always)]
-fn add_fraction(stripe: Stripe, offset: u32, amount: f64) {
-    let cell = stripe.cell(offset + layout::FRACTIONS);
+fn move_whole(stripe: Stripe, offset: u32, cell: u32, amount: i64) {
+    let cell = stripe.cell(offset + cell);
+    let moved = (cell.load(Ordering::Relaxed) as i64).saturating_add(amount);
+    cell.store(moved as u64, Ordering::Relaxed);
+}
+
+#[inline(always)]
+fn add_fraction(stripe: Stripe, offset: u32, cell: u32, amount: f64) {
+    let cell = stripe.cell(offset + cell);
     let total = f64::from_bits(cell.load(Ordering::Relaxed)) + amount;
     cell.store(total.to_bits(), Ordering::Relaxed);
 }
@@ -194,7 +192,8 @@ fn add_fraction(stripe: Stripe, offset: u32, amount: f64) {
 #[inline(always)]
 fn observe(stripe: Stripe, offset: u32, count: u32, value: f64) {
     stripe.header().update_two(&stripe, (offset + layout::SUM, offset + count), |sum, count| {
-        ((f64::from_bits(sum) + value).to_bits(), count.saturating_add(1))
+        // One more never overflows: that would take centuries.
+        ((f64::from_bits(sum) + value).to_bits(), count.wrapping_add(1))
     });
 }
 

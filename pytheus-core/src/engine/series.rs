@@ -97,7 +97,7 @@ impl Family {
                 Ok(None) => Ok(at),
                 other => {
                     self.give_up(at);
-                    other.map(|at| at.unwrap_or_default())
+                    other.map(Option::unwrap_or_default)
                 }
             }
         })

@@ -11,9 +11,8 @@ use std::ptr::NonNull;
 /// How many memories one process can have open. All engines on private memory share one.
 pub(super) const SLOTS: usize = 64;
 
-/// Where the cells of a stripe begin, behind its header. A header's notes take 800 bytes; the rest
-/// keeps the first cells off its cache lines.
-pub(super) const HEADER_BYTES: usize = 1024;
+/// Where the cells of a stripe begin, behind its header: 17 cache lines of 64 bytes.
+pub(super) const HEADER_BYTES: usize = 1088;
 const _: () = assert!(size_of::<Header>() <= HEADER_BYTES);
 
 /// A stripe this thread may write, for now.
@@ -114,14 +113,47 @@ pub(super) fn forget_stripes() {
 /// to the end of the run that begins there.
 #[inline(always)]
 pub(crate) fn with_stripe<R>(slot: u16, offset: u32, update: impl FnOnce(Stripe) -> R) -> R {
-    let own = HOT.with(|hot| {
-        let entry = &hot.entries[slot as usize % SLOTS];
-        (offset < entry.limit.get()).then(|| Stripe { cells: entry.cells.get() })
-    });
-    match own {
+    match own_stripe(slot, offset) {
         Some(stripe) => update(stripe),
         None => update(slow_path(slot, offset).stripe),
     }
+}
+
+/// Like [`with_stripe`] for the hottest updates, of one cell and by one amount. `update` captures
+/// nothing, so that all the slow path needs travels in registers and nothing lives across the call.
+#[inline(always)]
+pub(super) fn update_cell<A: Copy>(
+    slot: u16,
+    offset: u32,
+    cell: u32,
+    amount: A,
+    update: impl Fn(Stripe, u32, u32, A),
+) {
+    #[cold]
+    #[inline(never)]
+    fn slowly<A: Copy>(
+        slot: u16,
+        offset: u32,
+        cell: u32,
+        amount: A,
+        update: impl Fn(Stripe, u32, u32, A),
+    ) {
+        update(slow_path(slot, offset).stripe, offset, cell, amount);
+    }
+
+    match own_stripe(slot, offset) {
+        Some(stripe) => update(stripe, offset, cell, amount),
+        None => slowly(slot, offset, cell, amount, update),
+    }
+}
+
+/// The calling thread's stripe, if it has one that holds the cell at `offset`.
+#[inline(always)]
+fn own_stripe(slot: u16, offset: u32) -> Option<Stripe> {
+    HOT.with(|hot| {
+        let entry = &hot.entries[slot as usize % SLOTS];
+        (offset < entry.limit.get()).then(|| Stripe { cells: entry.cells.get() })
+    })
 }
 
 /// Like [`with_stripe`], without touching thread-local storage: for signal handlers.

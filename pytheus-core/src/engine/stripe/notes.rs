@@ -19,12 +19,19 @@ pub(crate) struct Note {
     which: AtomicU64,
     first: AtomicU64,
     second: AtomicU64,
+    /// Makes it a power of two, so that finding a note is a shift.
+    _unused: AtomicU64,
 }
 
 impl Note {
     #[cfg(test)]
     pub(super) fn zeroed() -> Self {
-        Self { which: AtomicU64::new(0), first: AtomicU64::new(0), second: AtomicU64::new(0) }
+        Self {
+            which: AtomicU64::new(0),
+            first: AtomicU64::new(0),
+            second: AtomicU64::new(0),
+            _unused: AtomicU64::new(0),
+        }
     }
 
     #[inline(always)]
