@@ -179,6 +179,41 @@ pub enum LabelError {
     },
 }
 
+/// The labels of an exemplar are not usable. The update itself counted.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::{ExemplarError, Registry};
+///
+/// let registry = Registry::new(Local::new());
+/// let hits = registry.counter("hits_total", "Hits").register()?;
+/// let long = "x".repeat(200);
+/// let error = hits.inc_with_exemplar(1, [("trace_id", long.as_str())]).unwrap_err();
+/// assert_eq!(error, ExemplarError::TooLong { code_points: 208 });
+/// assert_eq!(hits.get(), Some(1.0));
+/// # Ok::<(), pytheus_core::RegisterError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExemplarError {
+    /// OpenMetrics allows 128 code points for all names and values together.
+    #[error("the labels of the exemplar have {code_points} code points, at most 128 are allowed")]
+    TooLong {
+        /// How many there were.
+        code_points: usize,
+    },
+    /// A label name is malformed, reserved, or stands twice.
+    #[error("label name {name:?} of the exemplar is not valid: {reason}")]
+    Name {
+        /// The label name.
+        name: String,
+        /// What is allowed.
+        reason: &'static str,
+    },
+}
+
 /// What a backend can answer at set-up, collection, flush and close.
 ///
 /// One type for all backends, because `dyn Backend` needs one; the cause travels as

@@ -82,7 +82,9 @@ mod time;
 mod visit;
 
 pub use backend::{Backend, BackendConfig, Collection, Source, Storage, Visit};
-pub use error::{BackendError, BackendErrorKind, ConfigError, LabelError, Problem, RegisterError};
+pub use error::{
+    BackendError, BackendErrorKind, ConfigError, ExemplarError, LabelError, Problem, RegisterError,
+};
 pub use family::{
     Bare, Family, FamilyBuilder, Named, Open, OpenFamily, Partial, Runtime, Shape, Typed,
     TypedFamily,

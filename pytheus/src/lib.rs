@@ -99,12 +99,12 @@ pub use global::{InitError, global, init};
 pub use pytheus_backend_local::Local;
 pub use pytheus_core::{
     Amount, Backend, BackendConfig, BackendError, BackendErrorKind, Bare, Clock, Collection,
-    Collector, ConfigError, Counter, Exemplar, Family, FamilyBuilder, FamilyDesc, Gauge, GaugeMode,
-    Histogram, Identity, InFlight, InSignal, Info, Kind, LabelError, LabelSet, LabelValue, Labels,
-    LabelsBuf, ManualClock, Metric, Named, Number, Open, OpenFamily, Partial, Problem,
-    RegisterError, Registry, RegistryBuilder, Runtime, Shape, Source, StateSet, Stop, Storage,
-    Summary, SystemClock, Timer, Typed, TypedFamily, UpDownCounter, Value, Visit, Visitor, backend,
-    cells, config, engine, exponential_buckets, linear_buckets,
+    Collector, ConfigError, Counter, Exemplar, ExemplarError, Family, FamilyBuilder, FamilyDesc,
+    Gauge, GaugeMode, Histogram, Identity, InFlight, InSignal, Info, Kind, LabelError, LabelSet,
+    LabelValue, Labels, LabelsBuf, ManualClock, Metric, Named, Number, Open, OpenFamily, Partial,
+    Problem, RegisterError, Registry, RegistryBuilder, Runtime, Shape, Source, StateSet, Stop,
+    Storage, Summary, SystemClock, Timer, Typed, TypedFamily, UpDownCounter, Value, Visit, Visitor,
+    backend, cells, config, engine, exponential_buckets, linear_buckets,
 };
 #[cfg(feature = "text")]
 pub use pytheus_exposition as exposition;

@@ -43,6 +43,9 @@ pub(super) struct Body {
     pub(super) overflow: AtomicU32,
     /// Two cells: refused updates, look-ups that ended at the overflow series.
     events: AtomicU32,
+    /// 1 once a series has had an exemplar, so that scrapes of most families look for none.
+    pub(super) has_exemplars: AtomicU32,
+    _unused: AtomicU32,
     /// The record of the encoded identity, in the high half, and its bytes.
     identity: AtomicU64,
     /// The record of the help text, in the high half, and its bytes.

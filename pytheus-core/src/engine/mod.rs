@@ -13,6 +13,7 @@
 //! | `arena` | one memory: allocation of cells and records, growth, retirement |
 //! | `entries`, `index` | the table: entries in lists, found through a hash trie |
 //! | `series`, `families` | what the entries mean |
+//! | `exemplars` | one example per counter or bucket |
 //! | `scrape` | visiting everything |
 //! | `fork` | what a forked child must not inherit |
 //!
@@ -36,6 +37,7 @@ mod arena;
 mod bounds;
 mod coding;
 mod entries;
+mod exemplars;
 mod families;
 mod fork;
 mod index;

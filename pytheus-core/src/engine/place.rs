@@ -28,6 +28,8 @@ pub(super) mod layout {
     /// Counter, up-down counter: whole amounts, and the others.
     pub(crate) const WHOLE: u32 = 1;
     pub(crate) const FRACTIONS: u32 = 2;
+    /// Where counters and buckets stand in the stripes, the shared stripe holds their exemplars.
+    ///
     /// Gauge, state set: in the shared stripe.
     pub(crate) const VALUE: u32 = 1;
     /// Summary, histogram.
@@ -92,7 +94,7 @@ impl Place {
 
     /// The cell of the bucket that a value belongs to.
     #[inline(always)]
-    fn bucket(&self, value: f64) -> u32 {
+    pub(super) fn bucket(&self, value: f64) -> u32 {
         layout::BUCKETS + Bounds::get(self.bounds).bucket(value) as u32
     }
 
@@ -160,7 +162,11 @@ impl Place {
         super::families::count_refusal(self.arena(), record.load(Ordering::Relaxed) as u32);
     }
 
-    fn arena(&self) -> &'static Arena {
+    pub(super) fn offset(&self) -> u32 {
+        self.offset
+    }
+
+    pub(super) fn arena(&self) -> &'static Arena {
         match arena_at(self.slot) {
             Some(arena) => arena,
             None => unreachable!("engine slot {} holds no memory", self.slot),

@@ -2,13 +2,15 @@
 
 use super::Engine;
 use super::entries::state;
+use super::exemplars;
+use super::place::layout;
 use super::read;
 use super::series::{Family, read_labels};
 use crate::backend::Visit;
 use crate::labels::{Labels, push_pair};
 use crate::own_metrics::OwnMetrics;
 use crate::primitive::Ordering;
-use crate::visit::{FamilyDesc, GaugeMode, Kind, Stop, Value, Visitor};
+use crate::visit::{Exemplar, FamilyDesc, GaugeMode, Kind, Stop, Value, Visitor};
 
 impl Visit for Engine {
     fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
@@ -46,6 +48,8 @@ impl Family {
         let arena = self.engine.arena;
         let Scratch { text, with_pid, counts, active } = scratch;
         let identity = &desc.identity;
+        let has_exemplars = self.body().has_exemplars.load(Ordering::Acquire) != 0;
+        let mut found: Vec<Option<exemplars::Read>> = Vec::new();
         for at in self.body().series.iter(arena) {
             let Some(seen) = read_labels(arena, at, text) else { continue };
             debug_assert!(seen.is(state::LIVE));
@@ -53,9 +57,15 @@ impl Family {
             let entry = arena.entry(at);
             let cells = entry.body.load(Ordering::Relaxed);
             let created = Some(entry.created());
+            let examples: Vec<Option<Exemplar<'_>>>;
             let value = match identity.kind {
                 Kind::Counter => {
-                    Value::Counter { total: read::counter(arena, cells), created, exemplar: None }
+                    if has_exemplars {
+                        found.clear();
+                        found.push(exemplars::read(arena, cells + layout::WHOLE));
+                    }
+                    let exemplar = found.first().and_then(Option::as_ref).map(as_exemplar);
+                    Value::Counter { total: read::counter(arena, cells), created, exemplar }
                 }
                 Kind::Gauge => Value::Gauge { value: read::gauge(arena, cells) },
                 Kind::UpDownCounter => Value::Gauge { value: read::up_down(arena, cells) },
@@ -66,7 +76,16 @@ impl Family {
                 Kind::Histogram => {
                     let buckets = identity.buckets.len() + 1;
                     let sum = read::histogram(arena, cells, buckets, counts);
-                    Value::Histogram { counts, sum, created, exemplars: &[] }
+                    if has_exemplars {
+                        found.clear();
+                        let first = cells + layout::BUCKETS;
+                        found.extend(
+                            (first..first + buckets as u32)
+                                .map(|cell| exemplars::read(arena, cell)),
+                        );
+                    }
+                    examples = found.iter().map(|found| found.as_ref().map(as_exemplar)).collect();
+                    Value::Histogram { counts, sum, created, exemplars: &examples }
                 }
                 Kind::StateSet => {
                     let bits = read::states(arena, cells);
@@ -90,4 +109,8 @@ impl Family {
         }
         Ok(())
     }
+}
+
+fn as_exemplar(read: &exemplars::Read) -> Exemplar<'_> {
+    Exemplar::new(Labels::from_canonical(&read.text), read.value, read.at)
 }

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::arena::Arena;
 use super::entries::{Key, State, state};
+use super::exemplars;
 use super::families::Body;
 use super::place::{self, Place, layout};
 use super::stripe::Cells as _;
@@ -179,8 +180,14 @@ impl Family {
                 stripe.cell(cell).store(0, Ordering::Relaxed);
             }
         }
+        let body = self.body();
         for cell in values {
-            arena.shared_cell(cell).store(0, Ordering::Relaxed);
+            let word = arena.shared_cell(cell);
+            if body.has_exemplars.load(Ordering::Relaxed) == 0 {
+                word.store(0, Ordering::Relaxed);
+            } else {
+                exemplars::clear(arena, word);
+            }
         }
         arena.shared_cell(cells + layout::HOLDERS).store(at.into(), Ordering::Relaxed);
     }

@@ -1,9 +1,12 @@
 //! Counters.
 
+use super::exemplar::canonical;
 use super::{Amount, At, InSignal, handle};
+use crate::ExemplarError;
 use crate::cells::CounterCell;
 use crate::visit::{FamilyDesc, Number};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Counts what happens. Only goes up.
 ///
@@ -56,6 +59,26 @@ impl Counter {
             (At::Cell(cell), Some(amount)) => cell.add(amount),
             (_, None) => self.refuse(),
         }
+    }
+
+    /// Counts `amount` as [`inc_by`](Self::inc_by) does, and keeps `labels` (of a trace, say) as the
+    /// series' exemplar, in place of the one before. Costs far more than counting alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ExemplarError`] for labels of more than 128 code points, or names that are not valid. The
+    /// amount is counted all the same.
+    pub fn inc_with_exemplar<'a>(
+        &self,
+        amount: impl Amount,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), ExemplarError> {
+        self.inc_by(amount);
+        let text = canonical(labels)?;
+        if let (At::Striped(place), Some(amount)) = (&self.at, amount.number()) {
+            place.keep_counter_exemplar(&text, amount.as_f64(), SystemTime::now());
+        }
+        Ok(())
     }
 
     #[cold]

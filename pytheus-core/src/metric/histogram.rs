@@ -1,10 +1,13 @@
 //! Histograms.
 
+use super::exemplar::canonical;
 use super::{At, InSignal, handle};
+use crate::ExemplarError;
 use crate::cells::HistogramCell;
 use crate::time::Timer;
 use crate::visit::FamilyDesc;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Counts observations in buckets, and adds them up.
 ///
@@ -50,6 +53,26 @@ impl Histogram {
             At::Striped(place) => place.observe(value),
             At::Cell(cell) => cell.observe(value),
         }
+    }
+
+    /// Takes one value and keeps `labels` (of a trace, say) as the exemplar of its bucket, in place of
+    /// the one before. Costs far more than observing alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ExemplarError`] for labels of more than 128 code points, or names that are not valid. The
+    /// value is observed all the same.
+    pub fn observe_with_exemplar<'a>(
+        &self,
+        value: f64,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), ExemplarError> {
+        self.observe(value);
+        let text = canonical(labels)?;
+        if let At::Striped(place) = &self.at {
+            place.keep_bucket_exemplar(&text, value, SystemTime::now());
+        }
+        Ok(())
     }
 
     /// A guard that observes, in seconds, how long it lived: until the end of the block, an early

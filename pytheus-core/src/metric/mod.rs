@@ -2,6 +2,7 @@
 
 mod amount;
 mod counter;
+mod exemplar;
 mod gauge;
 mod histogram;
 mod info;
