@@ -1,5 +1,6 @@
 //! What a forked child must not inherit: leases, and locks that nobody is left to release.
 
+use crossbeam_utils::Backoff;
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::Once;
@@ -50,9 +51,7 @@ impl<T> ForkMutex<T> {
 
 impl<T: Default> ForkMutex<T> {
     pub(crate) fn lock(&self) -> ForkGuard<'_, T> {
-        /// Spinning longer than this is worse than letting the holder run.
-        const SPINS: u32 = 64;
-        let mut tries = 0_u32;
+        let backoff = Backoff::new();
         loop {
             let holder = self.holder.load(Ordering::Relaxed);
             let now = generation();
@@ -70,8 +69,7 @@ impl<T: Default> ForkMutex<T> {
                 }
                 return ForkGuard { lock: self };
             }
-            tries += 1;
-            if tries < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+            backoff.snooze();
         }
     }
 }

@@ -5,6 +5,7 @@ use super::arena::{Arena, arena_at};
 use super::fork;
 use super::stripe::{Cells, Header, Lease};
 use crate::primitive::AtomicU64;
+use crossbeam_utils::Backoff;
 use std::cell::Cell;
 use std::ptr::NonNull;
 
@@ -229,12 +230,10 @@ impl Leases {
 
 /// One of the stripes that any thread may write for a moment, as its sole writer.
 fn borrow(arena: &'static Arena, offset: u32) -> Access {
-    /// After this many rounds the holders are not running, so let them.
-    const ROUNDS_BEFORE_YIELDING: u32 = 16;
     // Threads have stacks of their own, so this spreads them without thread-local storage.
     let here = 0_u8;
     let first = (&raw const here as usize >> 12) as u32;
-    let mut rounds = 0_u32;
+    let backoff = Backoff::new();
     loop {
         for turn in 0..Arena::BORROWABLE {
             let stripe = arena.stripe(1 + first.wrapping_add(turn) % Arena::BORROWABLE);
@@ -247,12 +246,7 @@ fn borrow(arena: &'static Arena, offset: u32) -> Access {
                 return Access { stripe, borrowed: true };
             }
         }
-        rounds += 1;
-        if rounds < ROUNDS_BEFORE_YIELDING {
-            std::hint::spin_loop();
-        } else {
-            std::thread::yield_now();
-        }
+        backoff.snooze();
     }
 }
 
