@@ -8,8 +8,6 @@ step() { printf '\n== %s\n' "$*"; }
 
 step "test tools"
 bash scripts/install-test-tools.sh
-PATH="$PWD/target/test-tools/usr/bin:$PATH"
-export PATH
 
 step "the workspace, all features"
 cargo test --workspace --all-features

@@ -9,7 +9,7 @@
 //!
 //! | function | for |
 //! |---|---|
-//! | [`render`], [`render_blocking`] | a page, from anything that can be scraped |
+//! | [`render`], [`render_blocking`], [`to_text`] | a page, from anything that can be scraped |
 //! | [`encode_text`] | a page that is written as it comes about: a file, a socket, a compressor |
 //! | `router` (feature `axum`) | `GET /metrics` in an axum application |
 //!
@@ -25,7 +25,7 @@
 //! orders.with(["web"]).inc();
 //! latency.observe(0.25);
 //!
-//! let page = String::from_utf8(pytheus_exposition::render_blocking(&registry)?)?;
+//! let page = pytheus_exposition::to_text(&registry)?;
 //! assert_eq!(
 //!     page,
 //!     r#"# HELP latency_seconds Time to answer
@@ -57,4 +57,4 @@ mod text;
 
 #[cfg(feature = "axum")]
 pub use router::router;
-pub use text::{TEXT_CONTENT_TYPE, TextEncoder, encode_text, render, render_blocking};
+pub use text::{TEXT_CONTENT_TYPE, TextEncoder, encode_text, render, render_blocking, to_text};

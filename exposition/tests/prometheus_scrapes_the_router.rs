@@ -5,6 +5,7 @@
 
 mod fixed;
 mod http;
+mod tools;
 
 use fixed::Fixed;
 use http::{ask, serve};
@@ -14,10 +15,11 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::{Instant, interval, timeout_at};
+use tools::{start, tool};
 
 /// From its start to the first scrape Prometheus needs a few seconds; a busy machine needs more.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,14 +44,14 @@ impl Prometheus {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let process = Command::new("prometheus")
-            .current_dir(dir.path())
-            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
-            .arg(format!("--web.listen-address={address}"))
-            .stdout(Stdio::null())
-            .stderr(File::create(dir.path().join("log")).unwrap())
-            .spawn()
-            .expect("prometheus does not start; install it: apt-get install -y prometheus");
+        let process = start(
+            tool("prometheus")
+                .current_dir(dir.path())
+                .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
+                .arg(format!("--web.listen-address={address}"))
+                .stdout(Stdio::null())
+                .stderr(File::create(dir.path().join("log")).unwrap()),
+        );
         Self { process, address, dir }
     }
 

@@ -3,12 +3,14 @@
 //! Needs `promtool`, which is in the Debian package `prometheus`.
 
 mod fixed;
+mod tools;
 
 use fixed::Fixed;
 use pytheus_core::{FamilyDesc, Identity, Kind, Labels, LabelsBuf, Number, Stop, Value, Visitor};
 use pytheus_exposition::render_blocking;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+use tools::{start, tool};
 
 /// How `promtool check metrics` ends for a page that it can read but would name differently.
 const READ_WITH_ADVICE: i32 = 3;
@@ -19,13 +21,13 @@ struct Verdict {
 }
 
 fn check(page: &[u8]) -> Verdict {
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool does not start; install it: apt-get install -y prometheus");
+    let mut promtool = start(
+        tool("promtool")
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
+    );
     // Dropped at the end of the statement, which ends the input.
     promtool.stdin.take().unwrap().write_all(page).unwrap();
     let output = promtool.wait_with_output().unwrap();

@@ -108,6 +108,9 @@ pub enum RegisterError {
     /// The backend could not take the family.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// A view that was made along with the families is not right; for functions that set up both.
+    #[error(transparent)]
+    Label(#[from] LabelError),
 }
 
 /// A label that the family does not have, or a wrong number of values.
@@ -300,15 +303,21 @@ impl std::fmt::Display for BackendErrorKind {
 /// ```
 /// use pytheus_core::ConfigError;
 ///
-/// let error = ConfigError::Scheme { scheme: "locla".into(), known: vec!["local".into()] };
-/// assert_eq!(error.to_string(), r#"unknown backend scheme "locla"; known: ["local"]"#);
+/// let error = ConfigError::Scheme {
+///     origin: "PYTHEUS_BACKEND".into(),
+///     scheme: "locla".into(),
+///     known: vec!["local".into()],
+/// };
+/// assert_eq!(error.to_string(), r#"PYTHEUS_BACKEND: unknown backend scheme "locla"; known: ["local"]"#);
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// No backend answers to the scheme of the URL.
-    #[error("unknown backend scheme {scheme:?}; known: {known:?}")]
+    #[error("{origin}: unknown backend scheme {scheme:?}; known: {known:?}")]
     Scheme {
+        /// Where it was asked for: a URL, a file, an environment variable.
+        origin: String,
         /// The scheme asked for.
         scheme: String,
         /// The schemes there are.

@@ -29,7 +29,7 @@
 //!     .register()?;
 //! latency.observe(0.25);
 //!
-//! let page = String::from_utf8(exposition::render_blocking(&registry)?)?;
+//! let page = exposition::to_text(&registry)?;
 //! assert_eq!(
 //!     page,
 //!     r#"# HELP shop_latency_seconds Time to answer

@@ -25,7 +25,7 @@ fn where_the_scheme_is_unknown() {
     child::with_environment("where_the_scheme_is_unknown", &variables, || {
         assert_eq!(
             problem_of_first_use(),
-            "metrics are kept in this process only: unknown backend scheme \"lcoal\"; known: \
+            "metrics are kept in this process only: PYTHEUS_BACKEND=\"lcoal:\": unknown backend scheme \"lcoal\"; known: \
              [\"local\"]",
         );
     });

@@ -15,7 +15,8 @@ fn refusal(url: &str) -> String {
 fn an_unknown_scheme_lists_the_known_ones() {
     probe::register();
     let error = connect("prob://here").unwrap_err();
-    let ConfigError::Scheme { scheme, known } = error else { panic!("{error:?}") };
+    let ConfigError::Scheme { origin, scheme, known, .. } = error else { panic!("{error:?}") };
+    assert_eq!(origin, "backend URL \"prob://here\"");
     assert_eq!(scheme, "prob");
     assert!(
         known.contains(&"local".to_owned()) && known.contains(&"probe".to_owned()),

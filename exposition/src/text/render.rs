@@ -60,6 +60,33 @@ pub async fn render(source: &dyn Source) -> Result<Vec<u8>, BackendError> {
     Ok(page_of(&source.collect().await?))
 }
 
+/// Collects, then gives the page as text: for printing, and for tests.
+///
+/// # Errors
+///
+/// As for [`render`].
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::Registry;
+///
+/// let registry = Registry::new(Local::new());
+/// registry.counter("hits_total", "Hits").register()?.inc();
+/// assert_eq!(
+///     pytheus_exposition::to_text(&registry)?,
+///     "# HELP hits_total Hits\n# TYPE hits_total counter\nhits_total 1\n",
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn to_text(source: &dyn Source) -> Result<String, BackendError> {
+    let page = render_blocking(source)?;
+    // A page is UTF-8: names, labels and help are text. Nothing is replaced here.
+    Ok(String::from_utf8(page)
+        .unwrap_or_else(|page| String::from_utf8_lossy(page.as_bytes()).into_owned()))
+}
+
 /// [`render`] for code that is not async.
 ///
 /// # Errors

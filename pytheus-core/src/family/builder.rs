@@ -85,6 +85,11 @@ fn export_defaults<M: Metric>(core: &FamilyCore) -> Result<(), RegisterError> {
 /// A family that is being declared. Made by [`Registry::counter`] and its siblings; nothing exists
 /// before [`register`](Self::register).
 ///
+/// Labels come first, by one of [`label_names`](Self::label_names),
+/// [`label_names_from`](Self::label_names_from), [`labels_of`](Self::labels_of) and
+/// [`open_labels`](Self::open_labels): what registering gives depends on it, and defaults
+/// (`default_label`) can be given only afterwards. The rest goes in any order.
+///
 /// # Examples
 ///
 /// ```
@@ -130,6 +135,9 @@ impl<'r, M: Metric> FamilyBuilder<'r, M, Bare> {
     }
 
     /// Labels that are the fields of a struct.
+    ///
+    /// A struct that borrows is named with the lifetime `'static` in the type of the family, and
+    /// looked up with any other: see [`TypedFamily`].
     pub fn labels_of<L: LabelSet>(self) -> FamilyBuilder<'r, M, Typed<L>> {
         self.labelled(L::NAMES.iter().map(ToString::to_string).collect())
     }

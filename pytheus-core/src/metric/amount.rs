@@ -1,8 +1,8 @@
-//! Amounts to count.
+//! Amounts to count, set and observe.
 
 use crate::visit::Number;
 
-/// An amount to count: any integer or float of the standard library.
+/// An amount to count, set or observe: any integer or float of the standard library.
 ///
 /// Whole amounts below 2⁵³ stay exact, whatever their type.
 pub trait Amount: Copy + sealed::Sealed {

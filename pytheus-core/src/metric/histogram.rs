@@ -1,7 +1,7 @@
 //! Histograms.
 
 use super::exemplar::canonical;
-use super::{At, InSignal, handle};
+use super::{Amount, At, InSignal, handle};
 use crate::ExemplarError;
 use crate::cells::HistogramCell;
 use crate::time::Timer;
@@ -48,7 +48,8 @@ impl Histogram {
 
     /// Takes one value.
     #[inline]
-    pub fn observe(&self, value: f64) {
+    pub fn observe(&self, value: impl Amount) {
+        let value = value.to_f64();
         match &self.at {
             At::Striped(place) => place.observe(value),
             At::Cell(cell) => cell.observe(value),
@@ -64,9 +65,10 @@ impl Histogram {
     /// value is observed all the same.
     pub fn observe_with_exemplar<'a>(
         &self,
-        value: f64,
+        value: impl Amount,
         labels: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), ExemplarError> {
+        let value = value.to_f64();
         self.observe(value);
         let text = canonical(labels)?;
         if let At::Striped(place) = &self.at {
@@ -123,7 +125,8 @@ impl Histogram {
 
 impl InSignal<'_, Histogram> {
     /// Takes one value.
-    pub fn observe(&self, value: f64) {
+    pub fn observe(&self, value: impl Amount) {
+        let value = value.to_f64();
         match &self.metric().at {
             At::Striped(place) => place.observe_in_signal(value),
             At::Cell(cell) => cell.observe(value),

@@ -1,6 +1,6 @@
 //! Summaries.
 
-use super::{At, InSignal, handle};
+use super::{Amount, At, InSignal, handle};
 use crate::cells::HistogramCell;
 use crate::visit::FamilyDesc;
 use std::sync::Arc;
@@ -34,7 +34,8 @@ impl Summary {
 
     /// Takes one value.
     #[inline]
-    pub fn observe(&self, value: f64) {
+    pub fn observe(&self, value: impl Amount) {
+        let value = value.to_f64();
         match &self.at {
             At::Striped(place) => place.summarise(value),
             At::Cell(cell) => cell.observe(value),
@@ -65,7 +66,8 @@ impl Summary {
 
 impl InSignal<'_, Summary> {
     /// Takes one value.
-    pub fn observe(&self, value: f64) {
+    pub fn observe(&self, value: impl Amount) {
+        let value = value.to_f64();
         match &self.metric().at {
             At::Striped(place) => place.summarise_in_signal(value),
             At::Cell(cell) => cell.observe(value),

@@ -80,7 +80,7 @@ impl Request {
 
     /// Finds the backend and opens it.
     pub(super) fn open(self) -> Result<Arc<dyn Backend>, ConfigError> {
-        scheme::find(&self.scheme)?(self)
+        scheme::find(&self.scheme, &self.origin)?(self)
     }
 }
 

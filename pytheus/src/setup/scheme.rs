@@ -90,9 +90,10 @@ pub fn register_scheme<C: BackendConfig>() -> Result<(), ConfigError> {
 }
 
 /// How to open a backend of `scheme`, which is in lower case.
-pub(super) fn find(scheme: &str) -> Result<Open, ConfigError> {
+pub(super) fn find(scheme: &str, origin: &str) -> Result<Open, ConfigError> {
     let schemes = SCHEMES.read().unwrap_or_else(PoisonError::into_inner);
     schemes.get(scheme).copied().ok_or_else(|| ConfigError::Scheme {
+        origin: origin.to_owned(),
         scheme: scheme.to_owned(),
         known: schemes.keys().cloned().collect(),
     })

@@ -1,0 +1,142 @@
+//! A visitor: looks around, fills a cart, orders, sometimes asks for what there is not.
+
+use super::client::Client;
+use super::ledger::Ledger;
+use crate::AnyError;
+use crate::cart::Cart;
+use crate::catalogue::{CHANNELS, COUNTRIES, PRODUCTS};
+use std::net::SocketAddr;
+use tokio::time::Instant;
+
+/// A connection is kept for this many visits.
+const VISITS_PER_CONNECTION: u32 = 50;
+/// One in so many visits asks for each of the things that cannot be had.
+const ODD_VISITS: usize = 10;
+
+/// Visits until `end`, once at least. Gives what was sent, as far as a metric must show it.
+///
+/// # Errors
+///
+/// A connection that breaks, and an answer that is not what such a request must get.
+pub(crate) async fn visit_until(
+    address: SocketAddr,
+    number: u64,
+    end: Instant,
+) -> Result<Ledger, AnyError> {
+    let mut ledger = Ledger::default();
+    let mut dice = Dice(number);
+    loop {
+        let client = Client::connect(address).await?;
+        let mut visitor = Visitor { client, ledger, dice };
+        for _ in 0..VISITS_PER_CONNECTION {
+            visitor.visit().await?;
+            if Instant::now() >= end {
+                return Ok(visitor.ledger);
+            }
+        }
+        Visitor { ledger, dice, .. } = visitor;
+    }
+}
+
+struct Visitor {
+    client: Client,
+    ledger: Ledger,
+    dice: Dice,
+}
+
+impl Visitor {
+    async fn visit(&mut self) -> Result<(), AnyError> {
+        self.send("GET", "/", "", "/", &[200]).await?;
+        if self.dice.once_in(ODD_VISITS) {
+            self.send("GET", "/products/", "999", "/products/{id}", &[404]).await?;
+        }
+        if self.dice.once_in(ODD_VISITS) {
+            self.send("GET", "/no/such/page", "", "none", &[404]).await?;
+        }
+        if self.dice.once_in(ODD_VISITS) {
+            self.send("GET", "/orders", "", "/orders", &[200]).await?;
+        }
+        if self.dice.once_in(ODD_VISITS) {
+            // The cart is still empty.
+            self.send("POST", "/checkout", "?country=de", "/checkout", &[409]).await?;
+        }
+        let cart = self.fill_cart().await?;
+        if self.dice.once_in(ODD_VISITS) {
+            self.send("POST", "/checkout", "?country=atlantis", "/checkout", &[400]).await?;
+        }
+        self.order(&cart).await
+    }
+
+    async fn fill_cart(&mut self) -> Result<Cart, AnyError> {
+        let mut cart = Cart::default();
+        for _ in 0..=self.dice.below(2) {
+            // The last product is the rare one.
+            let kinds = PRODUCTS.len() - usize::from(!self.dice.once_in(ODD_VISITS));
+            let product = &PRODUCTS[self.dice.below(kinds)];
+            let quantity = 1 + self.dice.below(3) as u32;
+            cart.add(product, quantity);
+            let id = product.id.to_string();
+            self.send("GET", "/products/", &id, "/products/{id}", &[200]).await?;
+            let wanted = format!("?product={id}&quantity={quantity}");
+            self.send("POST", "/cart", &wanted, "/cart", &[303]).await?;
+            self.send("GET", "/cart", "", "/cart", &[200]).await?;
+        }
+        Ok(cart)
+    }
+
+    /// Half of the orders do not say which channel they come through.
+    async fn order(&mut self, cart: &Cart) -> Result<(), AnyError> {
+        let country = COUNTRIES[self.dice.below(COUNTRIES.len())];
+        let channel = self.dice.once_in(2).then(|| CHANNELS[self.dice.below(CHANNELS.len())]);
+        let said = channel.map(|channel| format!("&channel={channel}")).unwrap_or_default();
+        let asked = format!("?country={country}{said}");
+
+        let rare = PRODUCTS.last().map(|product| product.id);
+        let may_be_sold_out = cart.lines().any(|(product, _)| Some(product.id) == rare);
+        let allowed: &[u16] = if may_be_sold_out { &[201, 409] } else { &[201] };
+        match self.send("POST", "/checkout", &asked, "/checkout", allowed).await? {
+            201 => self.ledger.ordered(channel.unwrap_or(CHANNELS[0]), country, cart),
+            _ => self.ledger.sold_out(),
+        }
+        self.client.forget();
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        rest: &str,
+        route: &str,
+        allowed: &[u16],
+    ) -> Result<u16, AnyError> {
+        let path = format!("{path}{rest}");
+        let answer = self.client.send(method, &path).await?;
+        let (status, body) = (answer.status, answer.body);
+        if !allowed.contains(&status) {
+            return Err(
+                format!("{method} {path} answered {status}, not {allowed:?}: {body}").into()
+            );
+        }
+        self.ledger.answered(method, route, status);
+        Ok(status)
+    }
+}
+
+/// Numbers that look random and are the same in every run. The generator is `SplitMix64`
+/// (<https://doi.org/10.1145/2714064.2660195>).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % sides as u64) as usize
+    }
+
+    fn once_in(&mut self, sides: usize) -> bool {
+        self.below(sides) == 0
+    }
+}
