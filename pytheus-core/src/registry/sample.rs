@@ -46,11 +46,29 @@ impl Visitor for Search<'_> {
     }
 }
 
+/// The label that a sample has beyond its series' own.
+enum Own<'a> {
+    None,
+    /// A bucket's bound, however it is written.
+    Bound(f64),
+    State(&'a str, &'a str),
+}
+
 /// Whether the labels of a sample, in any order, are these sorted ones.
-fn has_labels(series: Labels<'_>, own: Option<(&str, &str)>, wanted: &[(&str, &str)]) -> bool {
+fn has_labels(series: Labels<'_>, own: &Own<'_>, wanted: &[(&str, &str)]) -> bool {
     let pairs: Vec<_> = series.iter().collect();
-    let mut pairs: Vec<(&str, &str)> =
-        pairs.iter().map(|(name, value)| (&**name, &**value)).chain(own).collect();
+    let mut pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (&**n, &**v)).collect();
+    match *own {
+        Own::None => {}
+        Own::State(name, state) => pairs.push((name, state)),
+        Own::Bound(bound) => {
+            let Some((_, le)) = wanted.iter().find(|(name, _)| *name == "le") else { return false };
+            if le.parse() != Ok(bound) {
+                return false;
+            }
+            pairs.push(("le", le));
+        }
+    }
     pairs.sort_unstable();
     pairs == wanted
 }
@@ -60,36 +78,35 @@ fn has_labels(series: Labels<'_>, own: Option<(&str, &str)>, wanted: &[(&str, &s
 fn for_each_sample(
     family: &FamilyDesc,
     value: &Value<'_>,
-    mut show: impl FnMut(&str, Option<(&str, &str)>, f64),
+    mut show: impl FnMut(&str, &Own<'_>, f64),
 ) {
     match *value {
-        Value::Counter { total, .. } => show("", None, total.as_f64()),
-        Value::Gauge { value } | Value::Unknown { value } => show("", None, value),
+        Value::Counter { total, .. } => show("", &Own::None, total.as_f64()),
+        Value::Gauge { value } | Value::Unknown { value } => show("", &Own::None, value),
         Value::Summary { count, sum, .. } => {
-            show("_sum", None, sum);
-            show("_count", None, count as f64);
+            show("_sum", &Own::None, sum);
+            show("_count", &Own::None, count as f64);
         }
         Value::Histogram { counts, sum, .. } => {
             let mut total = 0_u64;
             for (place, count) in counts.iter().enumerate() {
                 total = total.saturating_add(*count);
-                let bound = family.identity.buckets.get(place);
-                let le = bound.map_or_else(|| "+Inf".to_owned(), ToString::to_string);
-                show("_bucket", Some(("le", &le)), total as f64);
+                let bound = family.identity.buckets.get(place).copied().unwrap_or(f64::INFINITY);
+                show("_bucket", &Own::Bound(bound), total as f64);
             }
-            show("_sum", None, sum);
-            show("_count", None, total as f64);
+            show("_sum", &Own::None, sum);
+            show("_count", &Own::None, total as f64);
         }
         Value::StateSet { active } => {
             for (state, active) in family.identity.states.iter().zip(active) {
-                let own = Some((family.identity.name.as_str(), state.as_str()));
-                show("", own, if *active { 1.0 } else { 0.0 });
+                let own = Own::State(&family.identity.name, state);
+                show("", &own, if *active { 1.0 } else { 0.0 });
             }
         }
         Value::Info if family.identity.kind == Kind::Info => {
             let suffix = if family.identity.name.ends_with("_info") { "" } else { "_info" };
-            show(suffix, None, 1.0);
+            show(suffix, &Own::None, 1.0);
         }
-        Value::Info => show("", None, 1.0),
+        Value::Info => show("", &Own::None, 1.0),
     }
 }
