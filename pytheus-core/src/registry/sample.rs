@@ -46,11 +46,30 @@ impl Visitor for Search<'_> {
     }
 }
 
+/// The label that a sample has beyond those of its series.
+#[derive(Clone, Copy)]
+enum Own<'a> {
+    Bound(f64),
+    State(&'a str, &'a str),
+}
+
 /// Whether the labels of a sample, in any order, are these sorted ones.
-fn has_labels(series: Labels<'_>, own: Option<(&str, &str)>, wanted: &[(&str, &str)]) -> bool {
+fn has_labels(series: Labels<'_>, own: Option<Own<'_>>, wanted: &[(&str, &str)]) -> bool {
     let pairs: Vec<_> = series.iter().collect();
     let mut pairs: Vec<(&str, &str)> =
-        pairs.iter().map(|(name, value)| (&**name, &**value)).chain(own).collect();
+        pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
+    match own {
+        None => {}
+        Some(Own::State(name, state)) => pairs.push((name, state)),
+        Some(Own::Bound(bound)) => {
+            // By its value: formats differ in how they write one number.
+            let is_bound = |&&(name, value): &&(&str, &str)| {
+                name == "le" && value.parse::<f64>().is_ok_and(|value| value == bound)
+            };
+            let Some(le) = wanted.iter().find(is_bound) else { return false };
+            pairs.push(*le);
+        }
+    }
     pairs.sort_unstable();
     pairs == wanted
 }
@@ -60,7 +79,7 @@ fn has_labels(series: Labels<'_>, own: Option<(&str, &str)>, wanted: &[(&str, &s
 fn for_each_sample(
     family: &FamilyDesc,
     value: &Value<'_>,
-    mut show: impl FnMut(&str, Option<(&str, &str)>, f64),
+    mut show: impl FnMut(&str, Option<Own<'_>>, f64),
 ) {
     match *value {
         Value::Counter { total, .. } => show("", None, total.as_f64()),
@@ -73,16 +92,15 @@ fn for_each_sample(
             let mut total = 0_u64;
             for (place, count) in counts.iter().enumerate() {
                 total = total.saturating_add(*count);
-                let bound = family.identity.buckets.get(place);
-                let le = bound.map_or_else(|| "+Inf".to_owned(), ToString::to_string);
-                show("_bucket", Some(("le", &le)), total as f64);
+                let bound = family.identity.buckets.get(place).copied().unwrap_or(f64::INFINITY);
+                show("_bucket", Some(Own::Bound(bound)), total as f64);
             }
             show("_sum", None, sum);
             show("_count", None, total as f64);
         }
         Value::StateSet { active } => {
             for (state, active) in family.identity.states.iter().zip(active) {
-                let own = Some((family.identity.name.as_str(), state.as_str()));
+                let own = Some(Own::State(&family.identity.name, state));
                 show("", own, if *active { 1.0 } else { 0.0 });
             }
         }
