@@ -6,7 +6,7 @@
 //!
 //! | depth | implement | when |
 //! |---|---|---|
-//! | cells of your own | [`Cells`](crate::cells::Cells) | every single update is told to somebody at once |
+//! | cells of your own | [`Cells`] | every single update is told to somebody at once |
 //! | memory of your own | [`Memory`](crate::engine::Memory) | several processes can map the same memory |
 //!
 //! Either way the [`Backend`] itself is a name and a [`Storage`]; the other methods have sensible

@@ -69,7 +69,9 @@ impl CounterCell for HeapCounter {
     fn add(&self, amount: Number) {
         match amount {
             Number::Int(amount) => {
-                self.whole.fetch_add(amount, Ordering::Relaxed);
+                let added = |whole: u64| Some(whole.saturating_add(amount));
+                // Never fails: `added` always has an answer.
+                let _ = self.whole.fetch_update(Ordering::Relaxed, Ordering::Relaxed, added);
             }
             Number::Float(amount) => add_float(&self.fractions, amount),
         }

@@ -10,7 +10,7 @@ use crate::visit::{FamilyDesc, GaugeMode, Kind, Number, Stop, Value, Visitor};
 use crate::{BackendError, RegisterError};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 
 /// A cell of any sort.
@@ -45,6 +45,7 @@ pub(crate) struct CellFamily {
     series: ForkMutex<Series>,
     overflowed: AtomicU64,
     refused: Arc<AtomicU64>,
+    unregistered: AtomicBool,
 }
 
 #[derive(Default)]
@@ -52,7 +53,18 @@ struct Series {
     /// By the number in which they were made, which is the order in which they are shown.
     by_number: BTreeMap<u64, Cell>,
     by_labels: HashMap<Arc<str>, u64>,
+    /// The number of the overflow series, which takes no room under the cap.
+    overflow: Option<u64>,
     next: u64,
+}
+
+/// What a new series counts as.
+#[derive(Clone, Copy)]
+pub(crate) enum Room {
+    /// One of at most so many.
+    UpTo(u32),
+    /// The one for what finds no room.
+    Overflow,
 }
 
 #[derive(Clone)]
@@ -74,12 +86,15 @@ impl CellTable {
         Self { cells, families: ForkMutex::default() }
     }
 
-    /// Enters a family, or joins the one of this name.
-    pub(crate) fn register(&self, desc: &FamilyDesc) -> Result<Arc<CellFamily>, RegisterError> {
+    /// Enters a family, or joins the one of this name; whether it was entered.
+    pub(crate) fn register(
+        &self,
+        desc: &FamilyDesc,
+    ) -> Result<(Arc<CellFamily>, bool), RegisterError> {
         let mut families = self.families.lock();
         if let Some(family) = families.get(&desc.identity.name) {
             identity::agree(&family.desc.identity, &desc.identity)?;
-            return Ok(family.clone());
+            return Ok((family.clone(), false));
         }
         let family = Arc::new(CellFamily {
             cells: self.cells.clone(),
@@ -87,15 +102,17 @@ impl CellTable {
             series: ForkMutex::default(),
             overflowed: AtomicU64::new(0),
             refused: Arc::default(),
+            unregistered: AtomicBool::new(false),
         });
         families.insert(desc.identity.name.clone(), family.clone());
-        Ok(family)
+        Ok((family, true))
     }
 
     /// Takes a family out; whether there was one.
     pub(crate) fn unregister(&self, name: &str) -> bool {
         let family = self.families.lock().remove(name);
         family.is_some_and(|family| {
+            family.unregistered.store(true, Ordering::Relaxed);
             family.retain(|_, _, _| false);
             true
         })
@@ -107,11 +124,11 @@ impl CellFamily {
         &self.desc
     }
 
-    /// The series with these labels, made by `open` if there is none and at most `cap` exist.
+    /// The series with these labels, made by `open` if there is none and there is room.
     pub(crate) fn find_or_create(
         &self,
         labels: &str,
-        cap: u32,
+        room: Room,
         now: SystemTime,
         open: impl FnOnce(&dyn Cells, &FamilyDesc) -> Result<AnyCell, BackendError>,
     ) -> Result<AnyCell, NoCell> {
@@ -120,7 +137,7 @@ impl CellFamily {
             if let Some(cell) = series.find(labels) {
                 return Ok(cell);
             }
-            if series.by_number.len() >= cap as usize {
+            if series.is_full(room) {
                 return Err(NoCell::Cap);
             }
         }
@@ -130,20 +147,41 @@ impl CellFamily {
             AnyCell::Counter(cell) => {
                 AnyCell::Counter(Arc::new(CountsRefusals { cell, refused: self.refused.clone() }))
             }
-            other => other,
+            AnyCell::Histogram(cell) => {
+                let places = self.desc.identity.buckets.len() + 1;
+                AnyCell::Histogram(Arc::new(ReadsItsPlaces { cell, places }))
+            }
+            AnyCell::Gauge(cell) => AnyCell::Gauge(cell),
         };
         let mut series = self.series.lock();
         if let Some(first) = series.find(labels) {
             return Ok(first);
         }
+        // Others may have come meanwhile.
+        if series.is_full(room) {
+            return Err(NoCell::Cap);
+        }
         let labels: Arc<str> = labels.into();
         let number = series.next;
         series.next += 1;
+        if matches!(room, Room::Overflow) {
+            series.overflow = Some(number);
+        }
         series.by_labels.insert(labels.clone(), number);
         series
             .by_number
             .insert(number, Cell { labels, cell: cell.clone(), created: now, times_held: 1 });
         Ok(cell)
+    }
+
+    /// Whether it is in the table still.
+    pub(crate) fn is_registered(&self) -> bool {
+        !self.unregistered.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is no series.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.series.lock().by_number.is_empty()
     }
 
     pub(crate) fn count_overflow(&self) {
@@ -167,11 +205,7 @@ impl CellFamily {
             if keep(&labels, times_held, held) {
                 continue;
             }
-            let gone = {
-                let mut series = self.series.lock();
-                series.by_labels.remove(&labels);
-                series.by_number.remove(&number).is_some()
-            };
+            let gone = self.series.lock().remove(number);
             if gone {
                 self.cells.removed(&self.desc, Labels::from_canonical(&labels));
                 removed += 1;
@@ -183,8 +217,8 @@ impl CellFamily {
     /// Removes the series with these labels; whether there was one.
     pub(crate) fn remove(&self, labels: &str) -> bool {
         let mut series = self.series.lock();
-        let number = series.by_labels.remove(labels);
-        let gone = number.and_then(|number| series.by_number.remove(&number)).is_some();
+        let number = series.by_labels.get(labels).copied();
+        let gone = number.is_some_and(|number| series.remove(number));
         drop(series);
         if gone {
             self.cells.removed(&self.desc, Labels::from_canonical(labels));
@@ -260,6 +294,25 @@ impl Series {
         cell.times_held = cell.times_held.wrapping_add(1);
         Some(cell.cell.clone())
     }
+
+    fn is_full(&self, room: Room) -> bool {
+        match room {
+            Room::UpTo(cap) => {
+                self.by_number.len() - usize::from(self.overflow.is_some()) >= cap as usize
+            }
+            Room::Overflow => false,
+        }
+    }
+
+    /// Removes the series of this number, and not another one that has its labels by now.
+    fn remove(&mut self, number: u64) -> bool {
+        let Some(cell) = self.by_number.remove(&number) else { return false };
+        self.by_labels.remove(&cell.labels);
+        if self.overflow == Some(number) {
+            self.overflow = None;
+        }
+        true
+    }
 }
 
 impl Visit for CellTable {
@@ -295,5 +348,22 @@ impl CounterCell for CountsRefusals {
     fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
         self.cell.refused();
+    }
+}
+
+/// A histogram cell that is asked for the places it has, whatever the reader has room for.
+struct ReadsItsPlaces {
+    cell: Arc<dyn HistogramCell>,
+    places: usize,
+}
+
+impl HistogramCell for ReadsItsPlaces {
+    fn observe(&self, value: f64) {
+        self.cell.observe(value);
+    }
+
+    fn read(&self, counts: &mut [u64]) -> Option<f64> {
+        let places = self.places.min(counts.len());
+        self.cell.read(&mut counts[..places])
     }
 }

@@ -270,6 +270,13 @@ impl Arena {
         }
     }
 
+    /// Frees a run that nobody was told of, unless another one was allocated meanwhile.
+    pub(super) fn take_back_cells(&self, offset: u32, count: u32) {
+        let next_cell = &self.books().next_cell;
+        let (end, start) = (u64::from(offset + count), u64::from(offset));
+        let _ = next_cell.compare_exchange(end, start, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
     fn commit_common(&self, end: usize) -> Result<(), BackendError> {
         let limit = self.common_limit();
         let to = self.chunks(end);

@@ -96,14 +96,14 @@ impl Engine {
     }
 
     /// Enters a family, or joins the one of this name. `overflow` are the labels of the series for
-    /// what finds no room. Returns the description as it is stored: the labels in the first
-    /// registrant's order.
+    /// what finds no room. Returns the description as it is stored, the labels in the first
+    /// registrant's order, and whether there was no family of this name before.
     pub(crate) fn register(
         &self,
         desc: &FamilyDesc,
         overflow: impl Fn(&FamilyDesc) -> Option<String>,
         now: SystemTime,
-    ) -> Result<(Family, FamilyDesc), RegisterError> {
+    ) -> Result<(Family, FamilyDesc, bool), RegisterError> {
         let too_many = || RegisterError::Limit {
             family: desc.identity.name.clone(),
             what: "the number of distinct sets of buckets in this process",
@@ -113,23 +113,24 @@ impl Engine {
         let bounds = Bounds::intern(&desc.identity.buckets).ok_or_else(too_many)?;
         loop {
             let family = |at| Family { engine: self.clone(), at, bounds };
-            if let Some(at) = self.join(desc, &overflow, now)? {
-                return Ok((family(at), self.describe(at).unwrap_or_else(|| desc.clone())));
+            if let Some((at, entered)) = self.join(desc, &overflow, now)? {
+                let stored = self.describe(at).unwrap_or_else(|| desc.clone());
+                return Ok((family(at), stored, entered));
             }
             let at = self.arena.pin(|| self.enter(desc, &overflow, now, bounds))?;
             if let Some(at) = at {
-                return Ok((family(at), desc.clone()));
+                return Ok((family(at), desc.clone(), true));
             }
         }
     }
 
-    /// The family of this name, if there is one and it agrees.
+    /// The family of this name, if there is one and it agrees; whether it was brought back.
     fn join(
         &self,
         desc: &FamilyDesc,
         overflow: &impl Fn(&FamilyDesc) -> Option<String>,
         now: SystemTime,
-    ) -> Result<Option<u32>, RegisterError> {
+    ) -> Result<Option<(u32, bool)>, RegisterError> {
         let arena = self.arena;
         let key = Key::new(arena, desc.identity.name.as_bytes());
         let Some(at) = self.root().index.locate(arena, key) else { return Ok(None) };
@@ -141,11 +142,12 @@ impl Engine {
         let Some(stored) = self.describe(at) else {
             return Err(corrupt(arena, &desc.identity.name).into());
         };
-        let agreed = identity::agree(&stored.identity, &desc.identity);
-        if seen.is(state::LIVE) {
-            agreed?;
-        } else if agreed.is_err() {
-            // Unregistered, and now somebody wants the name for something else.
+        let live = seen.is(state::LIVE);
+        if live {
+            identity::agree(&stored.identity, &desc.identity)?;
+        } else if stored.identity != desc.identity {
+            // Unregistered, and now somebody wants the name for something else, if only for another
+            // order of the labels.
             arena.pin(|| self.root().index.unlink(arena, at));
             return Ok(None);
         } else {
@@ -155,7 +157,7 @@ impl Engine {
             let help = self.store_text(desc.help.as_bytes())?;
             self.body(at).help.store(help, Ordering::Release);
         }
-        Ok(Some(at))
+        Ok(Some((at, !live)))
     }
 
     /// Makes an unregistered family live again, without series.
@@ -168,6 +170,11 @@ impl Engine {
     ) -> Result<(), BackendError> {
         let family = self.family_at(at, &stored.identity.buckets);
         family.remove_all();
+        if family.body().events(self.arena) != Events::default() {
+            // Cells that other threads own cannot be zeroed.
+            let events = self.arena.allocate_cells(EVENTS)?;
+            family.body().events.store(events, Ordering::Relaxed);
+        }
         if let Some(labels) = overflow(stored) {
             let reserved = family.reserve(&labels, now)?;
             family.body().overflow.store(reserved, Ordering::Release);

@@ -133,8 +133,10 @@ impl Family {
             return Ok(at);
         }
         let body = self.body();
-        let cells = arena.allocate_cells(body.run.load(Ordering::Relaxed))?;
-        let at = arena.new_entry(key)?;
+        let run = body.run.load(Ordering::Relaxed);
+        let cells = arena.allocate_cells(run)?;
+        // Or else every look-up that finds no room would take some.
+        let at = arena.new_entry(key).inspect_err(|_| arena.take_back_cells(cells, run))?;
         let entry = arena.entry(at);
         entry.body.store(cells, Ordering::Relaxed);
         entry.family.store(self.at, Ordering::Relaxed);
@@ -222,14 +224,28 @@ impl Family {
         (entry.state() == seen).then_some(place)
     }
 
+    /// Whether the family is in the table still.
+    pub(crate) fn is_registered(&self) -> bool {
+        self.arena().entry(self.at).state().is(state::LIVE)
+    }
+
+    /// Whether there is no series, the overflow series aside.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body().live.load(Ordering::Relaxed) == 0
+    }
+
     /// The reserved series in which what finds no room is counted; `None` for families without
     /// labels.
-    pub(crate) fn overflow(&self) -> Option<Place> {
+    pub(crate) fn overflow(&self, now: SystemTime) -> Option<Place> {
+        let arena = self.arena();
         let at = self.body().overflow.load(Ordering::Acquire);
         if at == super::arena::NO_RECORD {
             return None;
         }
-        self.body().count_overflow(self.arena());
+        if arena.entry(at).state().is(state::RESERVED) {
+            arena.entry(at).set_created(now);
+        }
+        self.body().count_overflow(arena);
         self.hold(at, None)
     }
 
@@ -274,12 +290,15 @@ impl Family {
     pub(super) fn remove_all(&self) {
         let arena = self.arena();
         let body = self.body();
-        body.overflow.store(super::arena::NO_RECORD, Ordering::Release);
+        let overflow = body.overflow.swap(super::arena::NO_RECORD, Ordering::AcqRel);
         for at in body.series.iter(arena) {
             let seen = arena.entry(at).state();
-            if seen.is(state::LIVE) {
+            if at != overflow && seen.is(state::LIVE) {
                 self.remove_entry(at, seen);
-            } else if seen.is(state::RESERVED) && self.unlink_entry(at, seen) {
+            } else if (seen.is(state::LIVE) || seen.is(state::RESERVED))
+                && self.unlink_entry(at, seen)
+            {
+                // It was never counted among those that live.
                 body.unlinked.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -291,8 +310,7 @@ impl Family {
             return false;
         }
         if at == body.overflow.load(Ordering::Acquire) {
-            // Its room stays reserved: it is hidden until it is needed again.
-            return self.arena().entry(at).change(seen, seen.with(state::RESERVED));
+            return self.renew_overflow(at, seen);
         }
         let removed = self.unlink_entry(at, seen);
         if removed {
@@ -300,6 +318,37 @@ impl Family {
             body.unlinked.fetch_add(1, Ordering::Relaxed);
         }
         removed
+    }
+
+    /// Removes the overflow series and reserves another one in its place.
+    fn renew_overflow(&self, at: u32, seen: State) -> bool {
+        let (arena, body) = (self.arena(), self.body());
+        let mut text = Vec::new();
+        arena.copy_text(at, &mut text);
+        let key = Key::new(arena, &text);
+        arena.pin(|| {
+            let Ok(new) = self.entry_for(key, arena.entry(at).created()) else {
+                // There is no memory for another one, so it is hidden until it is needed again.
+                return arena.entry(at).change(seen, seen.with(state::RESERVED));
+            };
+            if !self.unlink_entry(at, seen) {
+                self.give_up(new);
+                return false;
+            }
+            body.unlinked.fetch_add(1, Ordering::Relaxed);
+            let entry = arena.entry(new);
+            entry.change(entry.state(), entry.state().with(state::RESERVED));
+            let reserved = match body.index.insert(arena, key, new) {
+                Ok(None) => new,
+                // Somebody asked for a series of these very labels meanwhile, or the index is full.
+                other => {
+                    self.give_up(new);
+                    other.ok().flatten().unwrap_or(super::arena::NO_RECORD)
+                }
+            };
+            body.overflow.store(reserved, Ordering::Release);
+            true
+        })
     }
 
     fn unlink_entry(&self, at: u32, seen: State) -> bool {

@@ -192,7 +192,7 @@ where
     /// Whatever is wrong with the declaration; a family of this name that differs; a backend that is
     /// full or refuses. Nothing is registered then.
     pub fn register(self) -> Result<S::Registered, RegisterError> {
-        self.registry.register(self.spec).and_then(S::finish)
+        self.registry.register(self.spec, S::finish)
     }
 
     /// Registers the family; if that fails, gives a metric that counts but is not exported, and
@@ -201,7 +201,7 @@ where
     pub fn or_detached(self) -> S::Registered {
         let at = Location::caller();
         let spec = self.spec.clone();
-        match self.registry.register(self.spec).and_then(S::finish) {
+        match self.registry.register(self.spec, S::finish) {
             Ok(registered) => registered,
             Err(error) => {
                 let core = Arc::new(self.registry.detach(spec, at, &error));

@@ -8,7 +8,7 @@ use crate::engine::{self, ForkMutex, MAX_TEXT_BYTES, NoRoom};
 use crate::labels::{Labels, push_escaped, push_name, push_pair};
 use crate::metric::{At, Metric};
 use crate::names::{Naming, check_label_name};
-use crate::table::{CellFamily, CellTable, NoCell};
+use crate::table::{CellFamily, CellTable, NoCell, Room};
 use crate::time::Clock;
 use crate::visit::FamilyDesc;
 use crate::{LabelError, RegisterError};
@@ -59,22 +59,23 @@ pub(crate) struct Context {
 }
 
 impl FamilyCore {
-    /// Registers what `spec` asks for.
-    pub(crate) fn register(spec: Spec, context: &Context) -> Result<Self, RegisterError> {
+    /// Registers what `spec` asks for; whether the backend did not have it before.
+    pub(crate) fn register(spec: Spec, context: &Context) -> Result<(Self, bool), RegisterError> {
         let desc = spec.describe(&context.prefix, &context.constants, context.naming)?;
-        let (backing, desc) = match &context.storage {
+        let (backing, desc, entered) = match &context.storage {
             StorageKind::Striped(engine) => {
                 let overflow = |desc: &FamilyDesc| overflow_labels(desc, &context.constants);
-                let (family, desc) = engine.register(&desc, overflow, context.clock.now())?;
-                (Backing::Striped(family), Arc::new(desc))
+                let (family, desc, entered) =
+                    engine.register(&desc, overflow, context.clock.now())?;
+                (Backing::Striped(family), Arc::new(desc), entered)
             }
             StorageKind::Cells(table) => {
-                let family = table.register(&desc)?;
+                let (family, entered) = table.register(&desc)?;
                 let desc = family.desc().clone();
-                (Backing::Cells(family), desc)
+                (Backing::Cells(family), desc, entered)
             }
         };
-        Ok(Self::assemble(spec, desc, context, backing))
+        Ok((Self::assemble(spec, desc, context, backing), entered))
     }
 
     /// A family that is in no backend, for what could not be registered. Whatever can be kept of
@@ -91,7 +92,8 @@ impl FamilyCore {
             FamilyDesc::new(identity, spec.help.as_str())
         });
         let table = CellTable::new(Arc::new(Heap));
-        let family = table.register(&desc).unwrap_or_else(|_| unreachable!("the table is empty"));
+        let (family, _) =
+            table.register(&desc).unwrap_or_else(|_| unreachable!("the table is empty"));
         Self::assemble(spec, Arc::new(desc), context, Backing::Cells(family))
     }
 
@@ -124,6 +126,22 @@ impl FamilyCore {
 
     pub(crate) fn desc(&self) -> &FamilyDesc {
         &self.desc
+    }
+
+    /// Whether the backend has it still: another registry may have unregistered it.
+    pub(crate) fn is_registered(&self) -> bool {
+        match &self.backing {
+            Backing::Striped(family) => family.is_registered(),
+            Backing::Cells(family) => family.is_registered(),
+        }
+    }
+
+    /// Whether it has no series.
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.backing {
+            Backing::Striped(family) => family.is_empty(),
+            Backing::Cells(family) => family.is_empty(),
+        }
     }
 
     /// Whether this process asks for the same again. What the backend shares is compared elsewhere.
@@ -212,14 +230,20 @@ impl FamilyCore {
                 if labels.len() > MAX_TEXT_BYTES {
                     return Err(NoSeries::TooLong(labels.len()));
                 }
-                let cell = family
-                    .find_or_create(labels, self.cap(), self.clock.now(), |cells, desc| {
+                let room = Room::UpTo(self.cap());
+                let create = || {
+                    family.find_or_create(labels, room, self.clock.now(), |cells, desc| {
                         M::open(cells, desc, Labels::from_canonical(labels)).map(M::keep)
                     })
-                    .map_err(|reason| match reason {
-                        NoCell::Cap => NoSeries::Cap,
-                        NoCell::Refused(error) => NoSeries::Backend(error),
-                    })?;
+                };
+                let created = match create() {
+                    Err(NoCell::Cap) if self.expire_idle() > 0 => create(),
+                    created => created,
+                };
+                let cell = created.map_err(|reason| match reason {
+                    NoCell::Cap => NoSeries::Cap,
+                    NoCell::Refused(error) => NoSeries::Backend(error),
+                })?;
                 At::Cell(M::take(&cell).ok_or(NoSeries::Cap)?)
             }
         };
@@ -252,12 +276,12 @@ impl FamilyCore {
     #[cold]
     fn overflow<M: Metric>(&self, labels: &str) -> M {
         let reserved = match &self.backing {
-            Backing::Striped(family) => family.overflow().map(At::Striped),
+            Backing::Striped(family) => family.overflow(self.clock.now()).map(At::Striped),
             Backing::Cells(family) => {
                 family.count_overflow();
                 let labels = overflow_labels(&self.desc, &self.constants).unwrap_or_default();
                 let now = self.clock.now();
-                let cell = family.find_or_create(&labels, u32::MAX, now, |cells, desc| {
+                let cell = family.find_or_create(&labels, Room::Overflow, now, |cells, desc| {
                     M::open(cells, desc, Labels::from_canonical(&labels)).map(M::keep)
                 });
                 cell.ok().and_then(|cell| M::take(&cell)).map(At::Cell)
@@ -326,7 +350,8 @@ impl FamilyCore {
 
     // ── open label sets ─────────────────────────────────────────────────────────────────────────
 
-    /// The canonical labels for pairs in any order: constants first, then sorted by name.
+    /// The canonical labels for pairs in any order: sorted by name with the constant ones, which are
+    /// labels like any other to those who share the backend.
     fn open_labels(&self, pairs: &[(&str, &str)]) -> Result<String, LabelError> {
         let mut pairs = pairs.to_vec();
         pairs.sort_unstable();
@@ -334,11 +359,7 @@ impl FamilyCore {
             let family = self.name().to_owned();
             Err(LabelError::Name { family, name: name.to_owned(), reason })
         };
-        let mut text = String::new();
-        for (name, value) in &self.constants {
-            push_pair(&mut text, name, value);
-        }
-        for (place, (name, value)) in pairs.iter().enumerate() {
+        for (place, (name, _)) in pairs.iter().enumerate() {
             if let Err(reason) = check_label_name(name, self.naming) {
                 return wrong(name, reason);
             }
@@ -351,9 +372,9 @@ impl FamilyCore {
             if self.constants.iter().any(|(constant, _)| constant == name) {
                 return wrong(name, "it is a constant label of the registry; use another name");
             }
-            push_pair(&mut text, name, value);
         }
-        Ok(text)
+        let constants = self.constants.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Ok(sorted_labels(pairs.into_iter().chain(constants)))
     }
 }
 
@@ -393,9 +414,8 @@ impl NoSeries {
 fn overflow_labels(desc: &FamilyDesc, constants: &[(String, String)]) -> Option<String> {
     let mut text = String::new();
     let Some(names) = &desc.identity.label_names else {
-        constants.iter().for_each(|(name, value)| push_pair(&mut text, name, value));
-        push_pair(&mut text, OVERFLOW_LABEL, "true");
-        return Some(text);
+        let constants = constants.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        return Some(sorted_labels(constants.chain([(OVERFLOW_LABEL, "true")])));
     };
     let mut any = false;
     for name in names {
@@ -411,4 +431,13 @@ fn overflow_labels(desc: &FamilyDesc, constants: &[(String, String)]) -> Option<
         }
     }
     any.then_some(text)
+}
+
+/// The canonical labels of an open label set.
+fn sorted_labels<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut pairs: Vec<_> = pairs.collect();
+    pairs.sort_unstable();
+    let mut text = String::new();
+    pairs.iter().for_each(|(name, value)| push_pair(&mut text, name, value));
+    text
 }

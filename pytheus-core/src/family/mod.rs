@@ -14,5 +14,5 @@ pub(crate) use core::{Context, FamilyCore};
 pub use fixed::Family;
 pub use open::OpenFamily;
 pub use partial::Partial;
-pub(crate) use spec::{LabelSpec, MAX_BUCKETS, Spec, full_name};
+pub(crate) use spec::{LabelSpec, MAX_BUCKETS, Spec};
 pub use typed::TypedFamily;

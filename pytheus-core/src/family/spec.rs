@@ -218,7 +218,7 @@ impl Spec {
 }
 
 /// `prefix` and `name` as they are exported.
-pub(crate) fn full_name(prefix: &str, name: &str) -> String {
+fn full_name(prefix: &str, name: &str) -> String {
     if prefix.is_empty() { name.to_owned() } else { format!("{prefix}_{name}") }
 }
 

@@ -1,10 +1,10 @@
 //! Custom collectors: samples made up when somebody asks.
 
 use super::Registry;
-use crate::family::full_name;
+use crate::family::{LabelSpec, Spec};
 use crate::labels::{Labels, LabelsBuf};
-use crate::names::{Naming, check_label_name, check_metric_name};
-use crate::visit::{FamilyDesc, Stop, Value, Visitor};
+use crate::names::{Naming, check_label_name};
+use crate::visit::{FamilyDesc, Kind, Stop, Value, Visitor};
 use crate::{Problem, RegisterError};
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -100,28 +100,31 @@ impl Registry {
         Ok(())
     }
 
-    /// A declared family under this registry's prefix and constant labels, if it is valid.
+    /// A declared family under this registry's prefix and constant labels, if it is valid: what holds
+    /// for a metric holds for it.
     fn export(&self, desc: &FamilyDesc) -> Result<FamilyDesc, RegisterError> {
         let context = &self.shared.context;
-        let mut exported = desc.clone();
-        exported.identity.name = full_name(&context.prefix, &desc.identity.name);
-        let name = &exported.identity.name;
-        check_metric_name(name, context.naming)
-            .map_err(|reason| RegisterError::Name { name: name.clone(), reason })?;
-        let constants = context.constants.iter().map(|(name, _)| name);
-        if let Some(names) = &desc.identity.label_names {
-            for (place, label) in names.iter().enumerate() {
-                let wrong = |reason| RegisterError::LabelName {
-                    family: exported.identity.name.clone(),
-                    name: label.clone(),
-                    reason,
-                };
-                check_label_name(label, context.naming).map_err(wrong)?;
-                if names[..place].contains(label) || constants.clone().any(|name| name == label) {
-                    return Err(wrong("it stands twice; each label needs a name of its own"));
-                }
-            }
-            exported.identity.label_names = Some(constants.chain(names).cloned().collect());
+        let identity = &desc.identity;
+        let mut spec = Spec::new(&identity.name, &desc.help, identity.kind);
+        spec.unit.clone_from(&identity.unit);
+        spec.states.clone_from(&identity.states);
+        spec.gauge_mode = identity.gauge_mode;
+        spec.labels = match &identity.label_names {
+            Some(names) => LabelSpec::Declared(names.clone()),
+            None => LabelSpec::Open,
+        };
+        let bounds = &identity.buckets;
+        spec.buckets = (!bounds.is_empty()).then(|| bounds.clone());
+        let mut exported = spec.describe(&context.prefix, &context.constants, context.naming)?;
+        if bounds.is_empty() {
+            // Nothing but +Inf, which a collector may have.
+            exported.identity.buckets.clear();
+        }
+        if identity.kind == Kind::Histogram && exported.identity.buckets.len() != bounds.len() {
+            return Err(RegisterError::Buckets {
+                family: exported.identity.name,
+                reason: "+Inf is implied; leave it out".into(),
+            });
         }
         Ok(exported)
     }
@@ -234,7 +237,11 @@ impl<'a> Gather<'a> {
         }
         let constants = self.constants.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let own = pairs.iter().map(|(name, value)| (&**name, &**value));
-        Ok(LabelsBuf::from_pairs(constants.chain(own)))
+        let mut all: Vec<_> = constants.chain(own).collect();
+        if declared.identity.label_names.is_none() {
+            all.sort_unstable();
+        }
+        Ok(LabelsBuf::from_pairs(all))
     }
 }
 

@@ -104,20 +104,37 @@ impl Registry {
         FamilyBuilder::new(self, name, help)
     }
 
-    pub(crate) fn register(&self, spec: Spec) -> Result<Arc<FamilyCore>, RegisterError> {
+    /// Registers a family and finishes what is asked for of it; if that fails, nothing is registered.
+    pub(crate) fn register<R>(
+        &self,
+        spec: Spec,
+        finish: impl FnOnce(Arc<FamilyCore>) -> Result<R, RegisterError>,
+    ) -> Result<R, RegisterError> {
+        let (family, entered) = self.enter(spec)?;
+        finish(family.clone()).inspect_err(|_| {
+            if entered && family.is_empty() {
+                self.unregister(family.name());
+            }
+        })
+    }
+
+    /// The family, and whether the backend did not have it before.
+    fn enter(&self, spec: Spec) -> Result<(Arc<FamilyCore>, bool), RegisterError> {
         let context = &self.shared.context;
         let desc = spec.describe(&context.prefix, &context.constants, context.naming)?;
         let name = &desc.identity.name;
         let mut families = self.shared.families.lock();
-        if let Some(family) = families.get(name) {
+        // Another registry on the backend may have unregistered it meanwhile.
+        if let Some(family) = families.get(name).filter(|family| family.is_registered()) {
             identity::agree(&family.desc().identity, &desc.identity)?;
             family.agree(&spec)?;
-            return Ok(family.clone());
+            return Ok((family.clone(), false));
         }
         self.check_collectors(name)?;
-        let family = Arc::new(FamilyCore::register(spec, context)?);
+        let (family, entered) = FamilyCore::register(spec, context)?;
+        let family = Arc::new(family);
         families.insert(desc.identity.name, family.clone());
-        Ok(family)
+        Ok((family, entered))
     }
 
     /// Removes a family, by its exported name, for everyone who shares the backend: its series are
