@@ -119,7 +119,7 @@ fn the_same_name_for_something_else_is_an_error_that_names_both() {
         "labels [\"a\"], now asked for with [\"b\"]",
         "buckets [1.0], now asked for with [2.0]",
         "unit none, now asked for with \"seconds\"",
-        "default labels [], now asked for with [(\"a\", \"1\")]",
+        "default labels {}, now asked for with {\"a\": \"1\"}",
         "max_series 100000, now asked for with 5",
         "help \"d\", now asked for with \"e\"",
     ];

@@ -14,7 +14,8 @@
 //!
 //! # Who calls what, and when
 //!
-//! - [`storage`](Backend::storage) once, when a [`Registry`](crate::Registry) is built.
+//! - [`storage`](Backend::storage) when a [`Registry`](crate::Registry) is built, and by the provided
+//!   `collect`. The same storage every time.
 //! - [`collect`](Backend::collect) at every scrape. It may wait and may fail. Afterwards the
 //!   [`Collection`] is visited, which can do neither: a failed scrape has written nothing.
 //! - [`flush`](Backend::flush) and [`close`](Backend::close) when the application asks for it.
@@ -135,6 +136,9 @@ impl<S: Source + ?Sized> Source for Arc<S> {
     async fn collect(&self) -> Result<Collection, BackendError> {
         (**self).collect().await
     }
+    fn collect_blocking(&self) -> Result<Collection, BackendError> {
+        (**self).collect_blocking()
+    }
 }
 
 /// Whose memory updates are stored to, and what it takes to read it.
@@ -169,7 +173,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// The scheme, for errors and self-metrics.
     fn name(&self) -> &'static str;
 
-    /// Where series live. Asked once, when a registry is built.
+    /// Where series live. Asked when a registry is built, and by the provided
+    /// [`collect`](Self::collect) at every scrape: make it once and hand out clones.
     fn storage(&self) -> Storage;
 
     /// Reads everything, this process's and others'.
@@ -244,6 +249,15 @@ impl<B: Backend + ?Sized> Backend for Arc<B> {
     }
     async fn close(&self) -> Result<(), BackendError> {
         (**self).close().await
+    }
+    fn collect_blocking(&self) -> Result<Collection, BackendError> {
+        (**self).collect_blocking()
+    }
+    fn flush_blocking(&self) -> Result<(), BackendError> {
+        (**self).flush_blocking()
+    }
+    fn close_blocking(&self) -> Result<(), BackendError> {
+        (**self).close_blocking()
     }
 }
 

@@ -83,6 +83,7 @@ pub(crate) enum NoCell {
 
 impl CellTable {
     pub(crate) fn new(cells: Arc<dyn Cells>) -> Self {
+        crate::engine::watch();
         Self { cells, families: ForkMutex::default() }
     }
 
@@ -113,7 +114,7 @@ impl CellTable {
         let family = self.families.lock().remove(name);
         family.is_some_and(|family| {
             family.unregistered.store(true, Ordering::Relaxed);
-            family.retain(|_, _, _| false);
+            family.retain(|_| false);
             true
         })
     }
@@ -188,42 +189,52 @@ impl CellFamily {
         self.overflowed.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Removes the series for which `keep` says no. Returns how many.
+    pub(crate) fn retain(&self, mut keep: impl FnMut(&str) -> bool) -> usize {
+        // The caller's closure runs under no lock.
+        let labels: Vec<(u64, Arc<str>)> = {
+            let series = self.series.lock();
+            series.by_number.iter().map(|(n, cell)| (*n, cell.labels.clone())).collect()
+        };
+        let removed: Vec<Cell> = labels
+            .into_iter()
+            .filter(|(_, labels)| !keep(labels))
+            .filter_map(|(number, _)| self.series.lock().remove(number))
+            .collect();
+        self.tell_removed(removed)
+    }
+
     /// Removes the series for which `keep`, given the labels, how often they were looked up and
     /// whether somebody holds them, says no. Returns how many.
-    pub(crate) fn retain(&self, mut keep: impl FnMut(&str, u32, bool) -> bool) -> usize {
-        let all: Vec<(u64, Cell)> =
-            self.series.lock().by_number.iter().map(|(n, cell)| (*n, cell.clone())).collect();
-        let mut removed = 0;
-        for (number, cell) in all {
-            let Cell { labels, cell, times_held, .. } = cell;
-            let held = {
-                // Our own copy of the cell must not look like a handle.
-                drop(cell);
-                let series = self.series.lock();
-                series.by_number.get(&number).is_some_and(|cell| cell.cell.is_held())
-            };
-            if keep(&labels, times_held, held) {
-                continue;
-            }
-            let gone = self.series.lock().remove(number);
-            if gone {
-                self.cells.removed(&self.desc, Labels::from_canonical(&labels));
-                removed += 1;
-            }
+    pub(crate) fn retain_idle(&self, mut keep: impl FnMut(&str, u32, bool) -> bool) -> usize {
+        let mut series = self.series.lock();
+        let idle: Vec<u64> = series
+            .by_number
+            .iter()
+            .filter(|(_, cell)| !keep(&cell.labels, cell.times_held, cell.cell.is_held()))
+            .map(|(number, _)| *number)
+            .collect();
+        let removed = idle.into_iter().filter_map(|number| series.remove(number)).collect();
+        drop(series);
+        self.tell_removed(removed)
+    }
+
+    /// Under no lock: dropping a cell, or hearing of it, may use metrics.
+    fn tell_removed(&self, removed: Vec<Cell>) -> usize {
+        for cell in &removed {
+            self.cells.removed(&self.desc, Labels::from_canonical(&cell.labels));
         }
-        removed
+        removed.len()
     }
 
     /// Removes the series with these labels; whether there was one.
     pub(crate) fn remove(&self, labels: &str) -> bool {
-        let mut series = self.series.lock();
-        let number = series.by_labels.get(labels).copied();
-        let gone = number.is_some_and(|number| series.remove(number));
-        drop(series);
-        if gone {
-            self.cells.removed(&self.desc, Labels::from_canonical(labels));
-        }
-        gone
+        let removed = {
+            let mut series = self.series.lock();
+            let number = series.by_labels.get(labels).copied();
+            number.and_then(|number| series.remove(number))
+        };
+        self.tell_removed(removed.into_iter().collect()) > 0
     }
 
     fn events(&self) -> Events {
@@ -305,13 +316,13 @@ impl Series {
     }
 
     /// Removes the series of this number, and not another one that has its labels by now.
-    fn remove(&mut self, number: u64) -> bool {
-        let Some(cell) = self.by_number.remove(&number) else { return false };
+    fn remove(&mut self, number: u64) -> Option<Cell> {
+        let cell = self.by_number.remove(&number)?;
         self.by_labels.remove(&cell.labels);
         if self.overflow == Some(number) {
             self.overflow = None;
         }
-        true
+        Some(cell)
     }
 }
 

@@ -55,6 +55,8 @@ pub fn a_series_somebody_holds_never_expires(subject: &Subject) {
         shows(&registry, "g", [r#"a="1": 5"#], "a clone holds the series as well");
     }
     drop(clone);
+    shows(&registry, "g", [r#"a="1": 5"#], "idle time begins when a series is last seen held");
+    clock.advance(2 * MINUTE);
     shows(&registry, "g", [], "a series that nobody holds any more, nor used meanwhile, expires");
 }
 

@@ -1,6 +1,5 @@
 //! One memory with its bookkeeping: stripes to lease, runs of cells and records to allocate.
 
-use super::fork::ForkMutex;
 use super::memory::{Area, Geometry, Memory};
 use super::slots::{HEADER_BYTES, SLOTS, Stripe};
 use super::stripe::Lease;
@@ -58,6 +57,9 @@ pub(super) unsafe trait Record: 'static {}
 // SAFETY: `repr(C)`, atomics only.
 unsafe impl Record for Bookkeeping {}
 
+/// The calling thread has pinned the arena. See [`Arena::pin`].
+pub(super) struct Pinned(());
+
 /// Records are addressed in words of eight bytes.
 const WORD: usize = size_of::<u64>();
 /// 0 stands for no record, which the bookkeeping at word 0 makes sure of.
@@ -81,9 +83,6 @@ impl Arena {
 
     /// Enters a memory into the process' table.
     pub(super) fn open(memory: Box<dyn Memory>) -> Result<&'static Self, BackendError> {
-        /// Slots are never given back: 64 segments over the life of a process are plenty.
-        static OPENED: ForkMutex<usize> = ForkMutex::new(0);
-
         let geometry = memory.geometry();
         check(&geometry, memory.name())?;
         super::fork::watch();
@@ -117,27 +116,26 @@ impl Arena {
             Err(seed) => seed,
         };
 
-        let mut opened = OPENED.lock();
-        if *opened == SLOTS {
-            return Err(BackendError::new(
-                memory.name(),
-                BackendErrorKind::Full,
-                format!("this process has opened {SLOTS} memories, which is the most it can"),
-            ));
-        }
-        let slot = *opened;
-        *opened += 1;
         let secrets = RapidSecrets::seed(seed);
-        let arena = Box::leak(Box::new(Self {
-            slot: slot as u16,
-            memory,
-            geometry,
-            records,
-            cells,
-            secrets,
-        }));
-        ARENAS[slot].store(arena, Ordering::Release);
-        Ok(arena)
+        let name = memory.name();
+        let mut arena = Box::new(Self { slot: 0, memory, geometry, records, cells, secrets });
+        // Slots are never given back: 64 segments over the life of a process are plenty.
+        for (slot, free) in ARENAS.iter().enumerate() {
+            arena.slot = slot as u16;
+            let entered = Box::into_raw(arena);
+            let null = std::ptr::null_mut();
+            match free.compare_exchange(null, entered, Ordering::AcqRel, Ordering::Relaxed) {
+                // SAFETY: it came from a box that is leaked from here on.
+                Ok(_) => return Ok(unsafe { &*entered }),
+                // SAFETY: it came from a box, and nobody else has seen it.
+                Err(_) => arena = unsafe { Box::from_raw(entered) },
+            }
+        }
+        Err(BackendError::new(
+            name,
+            BackendErrorKind::Full,
+            format!("this process has opened {SLOTS} memories, which is the most it can"),
+        ))
     }
 
     pub(super) fn slot(&self) -> u16 {
@@ -361,18 +359,18 @@ impl Arena {
 
     // ── changes to the table ────────────────────────────────────────────────────────────────────
 
-    /// Announces that the calling thread changes the table. While it is held, nothing that was
-    /// reachable at its start is used for something else.
-    pub(super) fn pin<R>(&'static self, change: impl FnOnce() -> R) -> R {
+    /// Announces that the calling thread changes the table. While it does, nothing that it could
+    /// reach at the start is used for something else.
+    ///
+    /// Not to be nested: a thread that borrows its stripe would borrow another one, and eight of them
+    /// would wait for each other.
+    pub(super) fn pin<R>(&'static self, change: impl FnOnce(&Pinned) -> R) -> R {
         super::slots::with_stripe(self.slot, 0, |stripe| {
             let pin = stripe.header().pin();
-            let outer = pin.load(Ordering::Relaxed);
-            if outer == 0 {
-                pin.store(self.books().epoch.load(Ordering::Acquire), Ordering::Relaxed);
-                fence(Ordering::SeqCst);
-            }
-            let result = change();
-            pin.store(outer, Ordering::Release);
+            pin.store(self.books().epoch.load(Ordering::Acquire), Ordering::Release);
+            fence(Ordering::SeqCst);
+            let result = change(&Pinned(()));
+            pin.store(0, Ordering::Release);
             result
         })
     }

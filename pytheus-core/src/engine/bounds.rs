@@ -5,9 +5,6 @@ use std::collections::HashMap;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// How many distinct sets of bounds a process can use.
-const SETS: usize = 1 << 16;
-
 /// Sets smaller than this are searched without a loop: four steps, no branch.
 const FEW: usize = 16;
 
@@ -18,9 +15,13 @@ pub(crate) struct Bounds {
     all: Vec<f64>,
 }
 
-static INTERNED: [AtomicPtr<Bounds>; SETS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; SETS];
+static INTERNED: [AtomicPtr<Bounds>; Bounds::SETS] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; Bounds::SETS];
 
 impl Bounds {
+    /// How many distinct sets of bounds a process can use.
+    pub(super) const SETS: usize = 1 << 16;
+
     const NONE: Self = Self { few: [f64::INFINITY; FEW], all: Vec::new() };
 
     fn new(bounds: &[f64]) -> Self {
@@ -39,7 +40,8 @@ impl Bounds {
         if let Some(number) = known.get(&key) {
             return Some(*number);
         }
-        let free = (known.len()..SETS).find(|n| INTERNED[*n].load(Ordering::Relaxed).is_null())?;
+        let free =
+            (known.len()..Self::SETS).find(|n| INTERNED[*n].load(Ordering::Relaxed).is_null())?;
         INTERNED[free].store(Box::leak(Box::new(Self::new(bounds))), Ordering::Release);
         known.insert(key, free as u16);
         Some(free as u16)

@@ -41,6 +41,8 @@ pub(super) mod state {
     pub(crate) const LIVE: u32 = 4;
     /// Removed, perhaps still in the index.
     pub(crate) const REMOVED: u32 = 5;
+    /// In the index and exported; somebody decides whether it is idle.
+    pub(crate) const EXPIRING: u32 = 7;
     /// In no index. May be claimed once nobody holds it or changes the index at its old place.
     pub(crate) const UNLINKED: u32 = 6;
 }
@@ -58,6 +60,11 @@ pub(super) struct State(pub(super) u32);
 impl State {
     pub(super) fn is(self, state: u32) -> bool {
         self.0 & ((1 << STATE_BITS) - 1) == state
+    }
+
+    /// In the index and exported.
+    pub(super) fn is_shown(self) -> bool {
+        self.is(state::LIVE) || self.is(state::EXPIRING)
     }
 
     /// Removed or unlinked: whoever finds it in the index may take it out.
@@ -166,18 +173,17 @@ impl Arena {
         Ok(at)
     }
 
-    /// Takes an unlinked entry for `key`; its text must fit. `None` if somebody was faster.
-    pub(super) fn claim(&self, at: u32, key: Key<'_>) -> Option<()> {
+    /// Takes an entry that was seen unlinked for `key`, whose text must fit; whether nobody was faster.
+    pub(super) fn claim(&self, at: u32, unlinked: State, key: Key<'_>) -> bool {
         let entry = self.entry(at);
-        let unlinked = entry.state();
         let claimed = unlinked.next_generation().with(state::CLAIMED);
         if !unlinked.is(state::UNLINKED) || !entry.change(unlinked, claimed) {
-            return None;
+            return false;
         }
         // A reader that sees any of the new text must see the new state.
         fence(Ordering::Release);
         self.write_text(at, key);
-        Some(())
+        true
     }
 
     fn write_text(&self, at: u32, key: Key<'_>) {

@@ -1,10 +1,10 @@
 //! Families in the table: entered, shared, taken out and brought back.
 
 use super::Engine;
-use super::arena::{Arena, NO_RECORD, Record};
+use super::arena::{Arena, NO_RECORD, Pinned, Record};
 use super::bounds::Bounds;
 use super::coding;
-use super::entries::{Key, List, state};
+use super::entries::{Key, List, State, state};
 use super::index::Branch;
 use super::place::run_length;
 use super::series::Family;
@@ -20,7 +20,10 @@ use std::time::SystemTime;
 /// The table of one backend: its families.
 #[repr(C)]
 pub(super) struct Root {
-    pub(super) families: List,
+    families: List,
+    /// How many records in `families` may be used again.
+    unlinked: AtomicU32,
+    _unused: AtomicU32,
     index: Branch,
 }
 
@@ -37,6 +40,8 @@ pub(super) struct Body {
     pub(super) unlinked: AtomicU32,
     /// Where the search for one goes on.
     pub(super) cursor: AtomicU32,
+    /// How many threads are making series.
+    pub(super) creating: AtomicU32,
     /// How many cells a series takes.
     pub(super) run: AtomicU32,
     /// The series for what finds no room; 0 for none.
@@ -45,7 +50,8 @@ pub(super) struct Body {
     events: AtomicU32,
     /// 1 once a series has had an exemplar, so that scrapes of most families look for none.
     pub(super) has_exemplars: AtomicU32,
-    _unused: AtomicU32,
+    /// What the two cells held when the family was registered: the record may have been another's.
+    events_before: [AtomicU64; EVENTS as usize],
     /// The record of the encoded identity, in the high half, and its bytes.
     identity: AtomicU64,
     /// The record of the help text, in the high half, and its bytes.
@@ -66,13 +72,25 @@ impl Body {
     }
 
     pub(super) fn events(&self, arena: &Arena) -> Events {
-        let cells = self.events.load(Ordering::Relaxed);
-        let total = |event| {
-            arena.stripes_with(cells).fold(0_u64, |total, stripe| {
-                total.saturating_add(stripe.cell(cells + event).load(Ordering::Relaxed))
-            })
+        let since = |event: u32| {
+            let before = self.events_before[event as usize].load(Ordering::Relaxed);
+            self.total(arena, event).saturating_sub(before)
         };
-        Events { refused: total(REFUSED), overflowed: total(OVERFLOWED) }
+        Events { refused: since(REFUSED), overflowed: since(OVERFLOWED) }
+    }
+
+    fn total(&self, arena: &Arena, event: u32) -> u64 {
+        let cells = self.events.load(Ordering::Relaxed);
+        arena.stripes_with(cells).fold(0_u64, |total, stripe| {
+            total.saturating_add(stripe.cell(cells + event).load(Ordering::Relaxed))
+        })
+    }
+
+    /// Makes a new family begin at zero.
+    fn forget_events(&self, arena: &Arena) {
+        for event in 0..EVENTS {
+            self.events_before[event as usize].store(self.total(arena, event), Ordering::Relaxed);
+        }
     }
 }
 
@@ -107,116 +125,150 @@ impl Engine {
         let too_many = || RegisterError::Limit {
             family: desc.identity.name.clone(),
             what: "the number of distinct sets of buckets in this process",
-            asked: 1 << 16,
-            limit: 1 << 16,
+            asked: Bounds::SETS + 1,
+            limit: Bounds::SETS,
         };
         let bounds = Bounds::intern(&desc.identity.buckets).ok_or_else(too_many)?;
+        let overflow = overflow(desc);
         loop {
-            let family = |at| Family { engine: self.clone(), at, bounds };
-            if let Some((at, entered)) = self.join(desc, &overflow, now)? {
-                let stored = self.describe(at).unwrap_or_else(|| desc.clone());
-                return Ok((family(at), stored, entered));
+            if let Some((family, stored)) = self.join(desc, bounds)? {
+                return Ok((family, stored, false));
             }
-            let at = self.arena.pin(|| self.enter(desc, &overflow, now, bounds))?;
-            if let Some(at) = at {
-                return Ok((family(at), desc.clone(), true));
+            let entered = self
+                .arena
+                .pin(|pinned| self.enter(pinned, desc, overflow.as_deref(), now, bounds))?;
+            if let Some(family) = entered {
+                return Ok((family, desc.clone(), true));
             }
         }
     }
 
-    /// The family of this name, if there is one and it agrees; whether it was brought back.
+    /// The family of this name, if there is one and it agrees.
     fn join(
         &self,
         desc: &FamilyDesc,
-        overflow: &impl Fn(&FamilyDesc) -> Option<String>,
-        now: SystemTime,
-    ) -> Result<Option<(u32, bool)>, RegisterError> {
+        bounds: u16,
+    ) -> Result<Option<(Family, FamilyDesc)>, RegisterError> {
         let arena = self.arena;
         let key = Key::new(arena, desc.identity.name.as_bytes());
         let Some(at) = self.root().index.locate(arena, key) else { return Ok(None) };
         let entry = arena.entry(at);
         let seen = entry.state();
-        if !arena.text_is(at, key) {
+        let live = seen.with(state::LIVE);
+        if seen.is(state::PENDING) {
+            // Complete and in the index: whoever entered it was only a little slower.
+            entry.change(seen, live);
+        }
+        let stored = self.describe(at);
+        if !arena.text_is(at, key) || entry.state() != live {
             return Ok(None);
         }
-        let Some(stored) = self.describe(at) else {
-            return Err(corrupt(arena, &desc.identity.name).into());
-        };
-        let live = seen.is(state::LIVE);
-        if live {
-            identity::agree(&stored.identity, &desc.identity)?;
-        } else if stored.identity != desc.identity {
-            // Unregistered, and now somebody wants the name for something else, if only for another
-            // order of the labels.
-            arena.pin(|| self.root().index.unlink(arena, at));
-            return Ok(None);
-        } else {
-            self.bring_back(at, &stored, overflow, now)?;
-        }
+        let stored = stored.ok_or_else(|| corrupt(arena, &desc.identity.name))?;
+        identity::agree(&stored.identity, &desc.identity)?;
         if stored.help != desc.help {
             let help = self.store_text(desc.help.as_bytes())?;
             self.body(at).help.store(help, Ordering::Release);
         }
-        Ok(Some((at, !live)))
+        let family = Family { engine: self.clone(), at, registered: live, bounds };
+        Ok(Some((family, stored)))
     }
 
-    /// Makes an unregistered family live again, without series.
-    fn bring_back(
+    /// Enters a new family; `None` if somebody else did meanwhile.
+    fn enter(
         &self,
-        at: u32,
-        stored: &FamilyDesc,
-        overflow: &impl Fn(&FamilyDesc) -> Option<String>,
+        pinned: &Pinned,
+        desc: &FamilyDesc,
+        overflow: Option<&str>,
+        now: SystemTime,
+        bounds: u16,
+    ) -> Result<Option<Family>, RegisterError> {
+        let arena = self.arena;
+        let key = Key::new(arena, desc.identity.name.as_bytes());
+        let run = run_length(desc.identity.kind, desc.identity.buckets.len());
+        let at = match self.recycle(pinned, key, run) {
+            Some(at) => at,
+            None => self.new_record(key, run)?,
+        };
+        let entry = arena.entry(at);
+        let registered = entry.state().with(state::LIVE);
+        let family = Family { engine: self.clone(), at, registered, bounds };
+        let filled = self.fill(pinned, &family, desc, overflow, now);
+        entry.change(entry.state(), entry.state().with(state::PENDING));
+        let inserted = filled.and_then(|()| self.root().index.insert(pinned, arena, key, at));
+        if !matches!(inserted, Ok(None)) {
+            entry.set_stamp(arena.retire());
+            entry.change(entry.state(), entry.state().with(state::UNLINKED));
+            self.root().unlinked.fetch_add(1, Ordering::Relaxed);
+            return Ok(inserted.map(|_| None)?);
+        }
+        let seen = entry.state();
+        // Whoever found it first may have made it live already.
+        if seen.is(state::PENDING) {
+            entry.change(seen, registered);
+        }
+        Ok(Some(family))
+    }
+
+    /// Writes what a family has beyond its name.
+    fn fill(
+        &self,
+        pinned: &Pinned,
+        family: &Family,
+        desc: &FamilyDesc,
+        overflow: Option<&str>,
         now: SystemTime,
     ) -> Result<(), BackendError> {
-        let family = self.family_at(at, &stored.identity.buckets);
-        family.remove_all();
-        if family.body().events(self.arena) != Events::default() {
-            // Cells that other threads own cannot be zeroed.
-            let events = self.arena.allocate_cells(EVENTS)?;
-            family.body().events.store(events, Ordering::Relaxed);
+        let body = family.body();
+        // What a creation that came too late left here.
+        family.clear_leftovers(pinned);
+        body.live.store(0, Ordering::Relaxed);
+        body.forget_events(self.arena);
+        for (word, bytes) in [
+            (&body.identity, coding::encode(&desc.identity)),
+            (&body.help, desc.help.as_bytes().to_vec()),
+        ] {
+            if self.load_text(word.load(Ordering::Relaxed)) != bytes {
+                word.store(self.store_text(&bytes)?, Ordering::Relaxed);
+            }
         }
-        if let Some(labels) = overflow(stored) {
-            let reserved = family.reserve(&labels, now)?;
-            family.body().overflow.store(reserved, Ordering::Release);
-        }
-        let entry = self.arena.entry(at);
-        entry.change(entry.state(), entry.state().with(state::LIVE));
+        let overflow = match overflow {
+            Some(labels) => family.reserve(pinned, labels.as_bytes(), now)?,
+            None => NO_RECORD,
+        };
+        body.overflow.store(overflow, Ordering::Release);
         Ok(())
     }
 
-    /// Enters a new family; `None` if somebody else did meanwhile. The caller has pinned the arena.
-    fn enter(
-        &self,
-        desc: &FamilyDesc,
-        overflow: &impl Fn(&FamilyDesc) -> Option<String>,
-        now: SystemTime,
-        bounds: u16,
-    ) -> Result<Option<u32>, RegisterError> {
+    /// The record of a family that was unregistered and whose series take as many cells.
+    fn recycle(&self, _: &Pinned, key: Key<'_>, run: u32) -> Option<u32> {
+        let (arena, root) = (self.arena, self.root());
+        if root.unlinked.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let found = root.families.iter(arena).find(|at| {
+            let entry = arena.entry(*at);
+            let seen = entry.state();
+            seen.is(state::UNLINKED)
+                && entry.fits(key)
+                && self.body(*at).run.load(Ordering::Relaxed) == run
+                && arena.is_forgotten(entry.epoch())
+                && arena.claim(*at, seen, key)
+        })?;
+        root.unlinked.fetch_sub(1, Ordering::Relaxed);
+        Some(found)
+    }
+
+    /// A new record, in the list of families and claimed.
+    fn new_record(&self, key: Key<'_>, run: u32) -> Result<u32, BackendError> {
         let arena = self.arena;
-        let key = Key::new(arena, desc.identity.name.as_bytes());
-        let at = arena.new_entry(key)?;
         let at_body = arena.allocate_record(size_of::<Body>() / 8)?;
         let body: &Body = arena.record(at_body);
-        let run = run_length(desc.identity.kind, desc.identity.buckets.len());
         body.run.store(run, Ordering::Relaxed);
         body.events.store(arena.allocate_cells(EVENTS)?, Ordering::Relaxed);
-        body.identity.store(self.store_text(&coding::encode(&desc.identity))?, Ordering::Relaxed);
-        body.help.store(self.store_text(desc.help.as_bytes())?, Ordering::Relaxed);
-        let entry = arena.entry(at);
-        entry.body.store(at_body, Ordering::Relaxed);
-        entry.set_created(now);
-        if let Some(labels) = overflow(desc) {
-            let family = Family { engine: self.clone(), at, bounds };
-            body.overflow.store(family.reserve(&labels, now)?, Ordering::Relaxed);
-        }
-        entry.change(entry.state(), entry.state().with(state::PENDING));
+        let at = arena.new_entry(key)?;
+        arena.entry(at).body.store(at_body, Ordering::Relaxed);
         self.root().families.append(arena, at);
-        let inserted = self.root().index.insert(arena, key, at)?;
-        if inserted.is_some() {
-            return Ok(None);
-        }
-        entry.change(entry.state(), entry.state().with(state::LIVE));
-        Ok(Some(at))
+        Ok(at)
     }
 
     /// Takes a family out for everyone who shares the memory; whether there was one.
@@ -226,48 +278,51 @@ impl Engine {
         let found = self.root().index.locate(arena, key);
         found.is_some_and(|at| {
             let seen = arena.entry(at).state();
-            let was_live = arena.text_is(at, key)
-                && seen.is(state::LIVE)
-                && arena.entry(at).change(seen, seen.with(state::REMOVED));
-            if was_live {
-                self.family_at(at, &[]).remove_all();
-            }
-            was_live
+            arena.text_is(at, key) && self.take_out(at, seen)
         })
     }
 
     /// Takes all families out.
     pub(super) fn unregister_all(&self) {
         for at in self.root().families.iter(self.arena) {
-            let entry = self.arena.entry(at);
-            let seen = entry.state();
-            if seen.is(state::LIVE) && entry.change(seen, seen.with(state::REMOVED)) {
-                self.family_at(at, &[]).remove_all();
-            }
+            self.take_out(at, self.arena.entry(at).state());
         }
+    }
+
+    fn take_out(&self, at: u32, seen: State) -> bool {
+        let arena = self.arena;
+        let entry = arena.entry(at);
+        let removed = seen.with(state::REMOVED);
+        if !seen.is(state::LIVE) || !entry.change(seen, removed) {
+            return false;
+        }
+        self.family_at(at, seen, 0).remove_all();
+        arena.pin(|pinned| {
+            self.root().index.unlink(pinned, arena, at);
+            entry.set_stamp(arena.retire());
+            entry.change(removed, removed.with(state::UNLINKED));
+        });
+        self.root().unlinked.fetch_add(1, Ordering::Relaxed);
+        true
     }
 
     /// The families that are exported, in name order.
     pub(super) fn families(&self) -> Vec<(FamilyDesc, Family)> {
         let arena = self.arena;
-        let mut families: Vec<_> = self
-            .root()
-            .families
-            .iter(arena)
-            .filter(|at| arena.entry(*at).state().is(state::LIVE))
-            .filter_map(|at| {
-                let desc = self.describe(at)?;
-                let family = self.family_at(at, &desc.identity.buckets);
-                Some((desc, family))
-            })
-            .collect();
+        let family = |at: u32| {
+            let seen = arena.entry(at).state();
+            let desc = seen.is(state::LIVE).then(|| self.describe(at)).flatten()?;
+            // Scrapes hold nothing, so the number of the bounds is of no use to them.
+            let family = self.family_at(at, seen, 0);
+            family.is_registered().then_some((desc, family))
+        };
+        let mut families: Vec<_> = self.root().families.iter(arena).filter_map(family).collect();
         families.sort_unstable_by(|(a, _), (b, _)| a.identity.name.cmp(&b.identity.name));
         families
     }
 
-    fn family_at(&self, at: u32, buckets: &[f64]) -> Family {
-        let bounds = Bounds::intern(buckets).unwrap_or_default();
-        Family { engine: self.clone(), at, bounds }
+    fn family_at(&self, at: u32, registered: State, bounds: u16) -> Family {
+        Family { engine: self.clone(), at, registered, bounds }
     }
 
     /// What is stored about a family; `None` if it makes no sense.

@@ -2,9 +2,9 @@
 
 use crossbeam_utils::Backoff;
 use std::cell::UnsafeCell;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How many forks lie between this process and the first one, plus one.
 static GENERATION: AtomicU64 = AtomicU64::new(1);
@@ -15,14 +15,18 @@ pub(crate) fn generation() -> u64 {
 }
 
 /// Has the fork handler called in every child from now on.
-pub(super) fn watch() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: `in_child` only stores to a static atomic and to constant-initialised thread-local
-        // storage without a destructor, which is all a handler in a forked child may do.
-        // It can fail for lack of memory only; forks then count as they do without the handler.
-        let _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-    });
+///
+/// Two threads may both do it: two handlers do what one does.
+pub(crate) fn watch() {
+    static WATCHING: AtomicBool = AtomicBool::new(false);
+    if WATCHING.load(Ordering::Acquire) {
+        return;
+    }
+    // SAFETY: `in_child` only stores to a static atomic and to constant-initialised thread-local
+    // storage without a destructor, which is all a handler in a forked child may do.
+    // It can fail for lack of memory only; forks then count as they do without the handler.
+    let _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    WATCHING.store(true, Ordering::Release);
 }
 
 extern "C" fn in_child() {
@@ -33,7 +37,8 @@ extern "C" fn in_child() {
 /// A lock for set-up code that a forked child finds usable even if another thread of the parent held
 /// it at the fork: what it protects is then replaced by its default.
 ///
-/// Short critical sections only: who waits spins and yields.
+/// Short critical sections only: who waits spins and yields. No code of the user's runs in one, and
+/// none forks.
 pub(crate) struct ForkMutex<T> {
     /// 0 when free, else the generation of the holder.
     holder: AtomicU64,
@@ -67,7 +72,7 @@ impl<T: Default> ForkMutex<T> {
                     // overwritten without being dropped: a leak, once per fork at most.
                     unsafe { self.value.get().write(T::default()) };
                 }
-                return ForkGuard { lock: self };
+                return ForkGuard { lock: self, access: PhantomData };
             }
             backoff.snooze();
         }
@@ -88,6 +93,8 @@ impl<T> std::fmt::Debug for ForkMutex<T> {
 
 pub(crate) struct ForkGuard<'a, T> {
     lock: &'a ForkMutex<T>,
+    /// A guard gives access as a `&mut` does, and may be shared and sent as one.
+    access: PhantomData<&'a mut T>,
 }
 
 impl<T> Deref for ForkGuard<'_, T> {

@@ -5,7 +5,7 @@
 //! no resize, a key has one place at any time, and whoever stops half-way leaves nothing half linked.
 //! Look-ups write nothing. See Bagwell, "Ideal Hash Trees" (2001) for the shape.
 
-use super::arena::{Arena, NO_RECORD, Record};
+use super::arena::{Arena, NO_RECORD, Pinned, Record};
 use super::entries::Key;
 use crate::BackendError;
 use crate::primitive::{AtomicU32, Ordering};
@@ -45,9 +45,9 @@ impl Branch {
     }
 
     /// Enters `at` under its key, unless an entry that is not gone is there: that is returned then.
-    /// The caller has pinned the arena.
     pub(super) fn insert(
         &self,
+        _: &Pinned,
         arena: &Arena,
         key: Key<'_>,
         at: u32,
@@ -85,21 +85,20 @@ impl Branch {
         }
     }
 
-    /// Takes `at` out. The caller has pinned the arena.
-    pub(super) fn unlink(&self, arena: &Arena, at: u32) {
+    /// Takes `at` out.
+    pub(super) fn unlink(&self, _: &Pinned, arena: &Arena, at: u32) {
         let mut branch = self;
-        for level in 0.. {
+        let mut level = 0;
+        loop {
             let child = &branch.children[way_of(arena, at, level)];
             let found = child.load(Ordering::Acquire);
             if found & BRANCH != 0 {
                 branch = arena.record(found & !BRANCH);
+                level += 1;
             } else if found != at || swap(child, at, NO_RECORD) {
                 return;
             }
-            // Somebody pushed it a level down meanwhile: look at the same word again.
-            else {
-                return self.unlink(arena, at);
-            }
+            // Else somebody pushed it a level down: look at the same word again.
         }
     }
 }

@@ -51,7 +51,7 @@ mod slots;
 mod stripe;
 
 pub(crate) use entries::MAX_TEXT_BYTES;
-pub(crate) use fork::ForkMutex;
+pub(crate) use fork::{ForkMutex, generation, watch};
 pub use memory::{Area, Geometry, Memory};
 pub(crate) use place::Place;
 pub(crate) use series::{Family, NoRoom};
@@ -90,6 +90,7 @@ impl Engine {
     pub fn private() -> Result<Self, BackendError> {
         static SHARED: ForkMutex<Option<&'static Arena>> = ForkMutex::new(None);
 
+        fork::watch();
         let mut shared = SHARED.lock();
         let arena = match *shared {
             Some(arena) => arena,

@@ -29,6 +29,8 @@ const RECORD_BYTES: usize = 4 << 30;
 const STRIPE_BYTES: usize = 512 << 20;
 /// Where a limit on address space refuses this little, private memory is not to be had.
 const LEAST_STRIPE_BYTES: usize = 1 << 20;
+/// What is left of the usual amount once it was refused: room for 85,000 counters.
+const MODESTY: usize = 256;
 /// Past this many, threads borrow.
 const MOST_STRIPES: usize = 256;
 const STRIPES_PER_CPU: usize = 4;
@@ -66,8 +68,10 @@ impl Private {
                 )
                 .with_source(std::io::Error::last_os_error()));
             }
-            geometry.stripe_bytes /= 2;
-            geometry.record_bytes /= 2;
+            // Address space is limited: be content with little of it, and leave the rest to others.
+            let less = if geometry.stripe_bytes == STRIPE_BYTES { MODESTY } else { 2 };
+            geometry.stripe_bytes /= less;
+            geometry.record_bytes /= less;
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Reading a whole engine: families in name order, series in the order they were made.
 
 use super::Engine;
-use super::entries::state;
 use super::exemplars;
 use super::place::layout;
 use super::read;
-use super::series::{Family, read_labels};
+use super::series::{Family, is_still, read_labels};
 use crate::backend::Visit;
 use crate::labels::{Labels, push_pair};
 use crate::own_metrics::OwnMetrics;
@@ -52,7 +51,6 @@ impl Family {
         let mut found: Vec<Option<exemplars::Read>> = Vec::new();
         for at in self.body().series.iter(arena) {
             let Some(seen) = read_labels(arena, at, text) else { continue };
-            debug_assert!(seen.is(state::LIVE));
             let Ok(labels) = std::str::from_utf8(text) else { continue };
             let entry = arena.entry(at);
             let cells = entry.body.load(Ordering::Relaxed);
@@ -96,6 +94,10 @@ impl Family {
                 Kind::Info => Value::Info,
                 Kind::Unknown => continue,
             };
+            // Or else it could be the value of another series in the same record.
+            if !is_still(arena, at, seen) || !self.is_registered() {
+                continue;
+            }
             let labels = match identity.gauge_mode {
                 GaugeMode::All | GaugeMode::LiveAll => {
                     with_pid.clear();

@@ -1,31 +1,36 @@
 //! Series: found, made, held, removed and used again.
 
 use super::Engine;
-use super::arena::Arena;
-use super::entries::{Key, State, state};
+use super::arena::{Arena, NO_RECORD, Pinned};
+use super::entries::{Key, MAX_TEXT_BYTES, State, state};
 use super::exemplars;
 use super::families::Body;
 use super::place::{self, Place, layout};
 use super::stripe::Cells as _;
-use crate::BackendError;
 use crate::primitive::{Ordering, fence};
+use crate::{BackendError, BackendErrorKind};
+use crossbeam_utils::Backoff;
 use std::time::SystemTime;
 
-/// A family in the table, as one process uses it.
+/// A family in the table, as one registration found it.
 #[derive(Clone)]
 pub(crate) struct Family {
     pub(super) engine: Engine,
     pub(super) at: u32,
+    /// Live, in the generation that was registered: another family may use the record later.
+    pub(super) registered: State,
     pub(super) bounds: u16,
 }
 
-/// Why a look-up ended at the overflow series.
+/// Why there is no series.
 #[derive(Debug)]
 pub(crate) enum NoRoom {
     /// The family has as many series as this process lets it have.
     Cap,
     /// The memory is full, or the text of the labels too long.
     Memory(BackendError),
+    /// The family is not in the table any more.
+    Unregistered,
 }
 
 /// How many entries are looked at for one that can be used again before a new one is made.
@@ -40,15 +45,27 @@ impl Family {
         self.arena().record(self.arena().entry(self.at).body.load(Ordering::Relaxed))
     }
 
+    /// Whether the family is in the table still.
+    pub(crate) fn is_registered(&self) -> bool {
+        self.arena().entry(self.at).state() == self.registered
+    }
+
+    /// Whether there is no series, the overflow series aside.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body().live.load(Ordering::Relaxed) == 0
+    }
+
+    // ── finding and making ──────────────────────────────────────────────────────────────────────
+
     /// The series with these labels, if there is one. Writes nothing that others read.
     pub(crate) fn find(&self, labels: &str) -> Option<Place> {
-        let arena = self.arena();
-        self.find_key(Key::new(arena, labels.as_bytes()))
+        self.find_key(Key::new(self.arena(), labels.as_bytes()))
     }
 
     fn find_key(&self, key: Key<'_>) -> Option<Place> {
         let at = self.body().index.locate(self.arena(), key)?;
-        self.hold(at, Some(key))
+        let place = self.hold(at, Some(key))?;
+        self.is_registered().then_some(place)
     }
 
     /// The series with these labels, made if there is none and at most `cap` exist.
@@ -59,59 +76,79 @@ impl Family {
         now: SystemTime,
     ) -> Result<Place, NoRoom> {
         let arena = self.arena();
+        if labels.len() > MAX_TEXT_BYTES {
+            return Err(NoRoom::Memory(too_long(arena, labels)));
+        }
         let key = Key::new(arena, labels.as_bytes());
+        let body = self.body();
         loop {
             if let Some(place) = self.find_key(key) {
                 return Ok(place);
             }
-            let body = self.body();
             if body.live.fetch_add(1, Ordering::Relaxed) >= cap {
                 body.live.fetch_sub(1, Ordering::Relaxed);
-                return Err(NoRoom::Cap);
+                return self.find_what_is_being_made(key).ok_or(NoRoom::Cap);
             }
-            match arena.pin(|| self.create(key, now)) {
+            body.creating.fetch_add(1, Ordering::Relaxed);
+            let created = arena.pin(|pinned| self.create(pinned, key, now));
+            body.creating.fetch_sub(1, Ordering::Relaxed);
+            match created {
                 // From here on whoever removes it counts it out, which may have happened already.
-                Ok(Some(at)) => match self.hold(at, None) {
+                Ok(Some(at)) => match self.hold(at, Some(key)) {
                     Some(place) => return Ok(place),
                     None => continue,
                 },
                 Ok(None) => {
                     body.live.fetch_sub(1, Ordering::Relaxed);
                 }
-                Err(error) => {
+                Err(no_room) => {
                     body.live.fetch_sub(1, Ordering::Relaxed);
-                    return Err(NoRoom::Memory(error));
+                    return Err(no_room);
                 }
             }
         }
     }
 
-    /// Makes room for a series that is exported once it is used.
-    pub(super) fn reserve(&self, labels: &str, now: SystemTime) -> Result<u32, BackendError> {
-        let arena = self.arena();
-        let key = Key::new(arena, labels.as_bytes());
-        arena.pin(|| {
-            let at = self.entry_for(key, now)?;
-            let entry = arena.entry(at);
-            entry.change(entry.state(), entry.state().with(state::RESERVED));
-            match self.body().index.insert(arena, key, at) {
-                Ok(None) => Ok(at),
-                other => {
-                    self.give_up(at);
-                    other.map(Option::unwrap_or_default)
-                }
+    /// The series with this key, if those who are making series right now make it: with them the
+    /// family is full, and it must not count elsewhere.
+    fn find_what_is_being_made(&self, key: Key<'_>) -> Option<Place> {
+        let backoff = Backoff::new();
+        loop {
+            let last_look = self.body().creating.load(Ordering::Acquire) == 0;
+            if let Some(place) = self.find_key(key) {
+                return Some(place);
             }
-        })
+            // Whoever takes longer than this is not running.
+            if last_look || backoff.is_completed() {
+                return None;
+            }
+            backoff.snooze();
+        }
     }
 
-    /// Makes a series; `None` if somebody else did meanwhile. The caller has pinned the arena.
-    fn create(&self, key: Key<'_>, now: SystemTime) -> Result<Option<u32>, BackendError> {
+    /// Makes a series; `None` if somebody else did meanwhile.
+    fn create(
+        &self,
+        pinned: &Pinned,
+        key: Key<'_>,
+        now: SystemTime,
+    ) -> Result<Option<u32>, NoRoom> {
         let arena = self.arena();
-        let at = self.entry_for(key, now)?;
-        let inserted = self.body().index.insert(arena, key, at);
-        if !matches!(inserted, Ok(None)) {
-            self.give_up(at);
-            return inserted.map(|_| None);
+        // While the arena is pinned, the record is not used for another family.
+        if !self.is_registered() {
+            return Err(NoRoom::Unregistered);
+        }
+        let at = self.entry_for(pinned, key, now).map_err(NoRoom::Memory)?;
+        match self.body().index.insert(pinned, arena, key, at) {
+            Ok(None) => {}
+            Ok(Some(_)) => {
+                self.give_up(at);
+                return Ok(None);
+            }
+            Err(error) => {
+                self.give_up(at);
+                return Err(NoRoom::Memory(error));
+            }
         }
         let entry = arena.entry(at);
         let seen = entry.state();
@@ -122,67 +159,98 @@ impl Family {
         Ok(Some(at))
     }
 
-    /// A pending entry with zeroed cells, used again or new.
-    fn entry_for(&self, key: Key<'_>, now: SystemTime) -> Result<u32, BackendError> {
+    /// Makes room for a series that is exported once it is used.
+    pub(super) fn reserve(
+        &self,
+        pinned: &Pinned,
+        labels: &[u8],
+        now: SystemTime,
+    ) -> Result<u32, BackendError> {
         let arena = self.arena();
-        if let Some(at) = self.recycle(key) {
-            let entry = arena.entry(at);
-            self.zero(entry.body.load(Ordering::Relaxed), at);
-            entry.set_created(now);
-            entry.change(entry.state(), entry.state().with(state::PENDING));
-            return Ok(at);
-        }
-        let body = self.body();
-        let run = body.run.load(Ordering::Relaxed);
-        let cells = arena.allocate_cells(run)?;
-        // Or else every look-up that finds no room would take some.
-        let at = arena.new_entry(key).inspect_err(|_| arena.take_back_cells(cells, run))?;
+        let key = Key::new(arena, labels);
+        let at = self.entry_for(pinned, key, now)?;
         let entry = arena.entry(at);
-        entry.body.store(cells, Ordering::Relaxed);
-        entry.family.store(self.at, Ordering::Relaxed);
+        entry.change(entry.state(), entry.state().with(state::RESERVED));
+        match self.body().index.insert(pinned, arena, key, at) {
+            Ok(None) => Ok(at),
+            other => {
+                self.give_up(at);
+                other.map(Option::unwrap_or_default)
+            }
+        }
+    }
+
+    /// A pending entry with zeroed cells, used again or new.
+    fn entry_for(
+        &self,
+        pinned: &Pinned,
+        key: Key<'_>,
+        now: SystemTime,
+    ) -> Result<u32, BackendError> {
+        let (arena, body) = (self.arena(), self.body());
+        let recycled = self.recycle(pinned, key);
+        let at = match recycled {
+            Some(at) => {
+                self.zero(arena.entry(at).body.load(Ordering::Relaxed));
+                at
+            }
+            None => {
+                let run = body.run.load(Ordering::Relaxed);
+                let cells = arena.allocate_cells(run)?;
+                // Or else every look-up that finds no room would take some.
+                let at = arena.new_entry(key).inspect_err(|_| arena.take_back_cells(cells, run))?;
+                arena.entry(at).body.store(cells, Ordering::Relaxed);
+                arena.entry(at).family.store(self.at, Ordering::Relaxed);
+                arena.shared_cell(cells + layout::HOLDERS).store(at.into(), Ordering::Relaxed);
+                at
+            }
+        };
+        let entry = arena.entry(at);
         entry.set_created(now);
-        self.zero(cells, at);
         entry.change(entry.state(), entry.state().with(state::PENDING));
-        body.series.append(arena, at);
+        if recycled.is_none() {
+            body.series.append(arena, at);
+        }
         Ok(at)
     }
 
-    /// An entry that was unlinked and that nobody holds any more. The caller has pinned the arena.
-    fn recycle(&self, key: Key<'_>) -> Option<u32> {
+    /// An entry that was unlinked and that nobody holds any more.
+    fn recycle(&self, _: &Pinned, key: Key<'_>) -> Option<u32> {
         let (arena, body) = (self.arena(), self.body());
         if body.unlinked.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let mut at = body.cursor.load(Ordering::Relaxed);
-        for _ in 0..SWEEP {
+        let found = (0..SWEEP).find_map(|_| {
             at = body.series.after(arena, at);
+            if at == NO_RECORD {
+                return None;
+            }
             let entry = arena.entry(at);
-            if entry.state().is(state::UNLINKED)
+            let seen = entry.state();
+            let free = seen.is(state::UNLINKED)
                 && entry.fits(key)
                 && arena.is_forgotten(entry.epoch())
-                && !place::is_held(arena, entry.body.load(Ordering::Relaxed))
-                && arena.claim(at, key).is_some()
-            {
-                body.unlinked.fetch_sub(1, Ordering::Relaxed);
-                body.cursor.store(at, Ordering::Relaxed);
-                return Some(at);
-            }
-        }
+                && !place::is_held(arena, entry.body.load(Ordering::Relaxed));
+            (free && arena.claim(at, seen, key)).then_some(at)
+        });
         body.cursor.store(at, Ordering::Relaxed);
-        None
+        if found.is_some() {
+            body.unlinked.fetch_sub(1, Ordering::Relaxed);
+        }
+        found
     }
 
     /// Zeroes what the last series left in cells that nobody holds.
-    fn zero(&self, cells: u32, at: u32) {
-        let arena = self.arena();
-        let values = cells + layout::HOLDERS + 1..cells + self.body().run.load(Ordering::Relaxed);
+    fn zero(&self, cells: u32) {
+        let (arena, body) = (self.arena(), self.body());
+        let values = cells + layout::HOLDERS + 1..cells + body.run.load(Ordering::Relaxed);
         for stripe in arena.stripes_with(cells) {
             // Holders stay: a look-up that came too late still counts itself in and out of there.
             for cell in values.clone() {
                 stripe.cell(cell).store(0, Ordering::Relaxed);
             }
         }
-        let body = self.body();
         for cell in values {
             let word = arena.shared_cell(cell);
             if body.has_exemplars.load(Ordering::Relaxed) == 0 {
@@ -191,7 +259,6 @@ impl Family {
                 exemplars::clear(arena, word);
             }
         }
-        arena.shared_cell(cells + layout::HOLDERS).store(at.into(), Ordering::Relaxed);
     }
 
     /// Frees an entry that never came into the index.
@@ -203,51 +270,62 @@ impl Family {
         self.body().unlinked.fetch_add(1, Ordering::Relaxed);
     }
 
+    // ── holding ─────────────────────────────────────────────────────────────────────────────────
+
     /// A handle's place in the series at `at`, if it still is the one with `key` and in use.
-    pub(super) fn hold(&self, at: u32, key: Option<Key<'_>>) -> Option<Place> {
+    fn hold(&self, at: u32, key: Option<Key<'_>>) -> Option<Place> {
         let arena = self.arena();
         let entry = arena.entry(at);
-        let mut seen = entry.state();
-        if key.is_some_and(|key| !arena.text_is(at, key)) {
-            return None;
+        loop {
+            let seen = entry.state();
+            if key.is_some_and(|key| !arena.text_is(at, key)) {
+                return None;
+            }
+            let live = seen.with(state::LIVE);
+            if seen.is(state::PENDING) || seen.is(state::RESERVED) {
+                entry.change(seen, live);
+            } else if !seen.is_shown() {
+                return None;
+            }
+            let place = Place::hold(arena.slot(), self.bounds, entry.body.load(Ordering::Relaxed));
+            // Either the remover sees that we hold the cells, or we see that it removed them.
+            fence(Ordering::SeqCst);
+            let now = entry.state();
+            if now == live {
+                return Some(place);
+            }
+            if now != live.with(state::EXPIRING) {
+                return None;
+            }
+            // Whoever wants it to expire has not decided yet: it is in use.
+            if entry.change(now, live) {
+                return Some(place);
+            }
         }
-        if seen.is(state::PENDING) || seen.is(state::RESERVED) {
-            entry.change(seen, seen.with(state::LIVE));
-            seen = seen.with(state::LIVE);
-        }
-        if !seen.is(state::LIVE) {
-            return None;
-        }
-        let place = Place::hold(arena.slot(), self.bounds, entry.body.load(Ordering::Relaxed));
-        // Either the remover sees that we hold the cells, or we see that it removed them.
-        fence(Ordering::SeqCst);
-        (entry.state() == seen).then_some(place)
-    }
-
-    /// Whether the family is in the table still.
-    pub(crate) fn is_registered(&self) -> bool {
-        self.arena().entry(self.at).state().is(state::LIVE)
-    }
-
-    /// Whether there is no series, the overflow series aside.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.body().live.load(Ordering::Relaxed) == 0
     }
 
     /// The reserved series in which what finds no room is counted; `None` for families without
-    /// labels.
+    /// labels, and for those that are not in the table any more.
     pub(crate) fn overflow(&self, now: SystemTime) -> Option<Place> {
-        let arena = self.arena();
-        let at = self.body().overflow.load(Ordering::Acquire);
-        if at == super::arena::NO_RECORD {
-            return None;
+        let (arena, body) = (self.arena(), self.body());
+        loop {
+            let at = body.overflow.load(Ordering::Acquire);
+            if at == NO_RECORD || !self.is_registered() {
+                return None;
+            }
+            if arena.entry(at).state().is(state::RESERVED) {
+                arena.entry(at).set_created(now);
+            }
+            let place = self.hold(at, None);
+            // It may have been removed and replaced by another one meanwhile.
+            if body.overflow.load(Ordering::Acquire) == at {
+                body.count_overflow(arena);
+                return place;
+            }
         }
-        if arena.entry(at).state().is(state::RESERVED) {
-            arena.entry(at).set_created(now);
-        }
-        self.body().count_overflow(arena);
-        self.hold(at, None)
     }
+
+    // ── removing ────────────────────────────────────────────────────────────────────────────────
 
     /// Removes the series with these labels; whether there was one.
     pub(crate) fn remove(&self, labels: &str) -> bool {
@@ -256,123 +334,163 @@ impl Family {
         let found = self.body().index.locate(arena, key);
         found.is_some_and(|at| {
             let seen = arena.entry(at).state();
-            arena.text_is(at, key) && self.remove_entry(at, seen)
+            arena.text_is(at, key) && self.is_registered() && self.remove_entry(at, seen)
         })
     }
 
     /// Removes every live series for which `keep` says no. Returns how many.
-    pub(crate) fn retain(&self, mut keep: impl FnMut(&str, u32) -> bool) -> usize {
+    pub(crate) fn retain(&self, mut keep: impl FnMut(&str) -> bool) -> usize {
+        self.remove_where(|labels, at, seen| !keep(labels) && self.remove_entry(at, seen))
+    }
+
+    /// Removes every live series that has no holder and for which `keep`, given how often it was held
+    /// and whether it is, says no. Returns how many.
+    pub(crate) fn retain_idle(&self, mut keep: impl FnMut(&str, u32, bool) -> bool) -> usize {
+        let arena = self.arena();
+        self.remove_where(|labels, at, seen| {
+            let cells = arena.entry(at).body.load(Ordering::Relaxed);
+            let held = place::is_held(arena, cells);
+            !keep(labels, place::times_held(arena, cells), held) && self.expire(at, seen)
+        })
+    }
+
+    fn remove_where(&self, mut remove: impl FnMut(&str, u32, State) -> bool) -> usize {
         let arena = self.arena();
         let mut text = Vec::new();
         let mut removed = 0;
         for at in self.body().series.iter(arena) {
             let Some(seen) = read_labels(arena, at, &mut text) else { continue };
-            let cells = arena.entry(at).body.load(Ordering::Relaxed);
-            let labels = String::from_utf8_lossy(&text);
-            if !keep(&labels, cells) && self.remove_entry(at, seen) {
+            if !self.is_registered() {
+                break;
+            }
+            if remove(&String::from_utf8_lossy(&text), at, seen) {
                 removed += 1;
             }
         }
         removed
     }
 
-    /// Removes every live series that has no holder and for which `keep`, given how often it was
-    /// held, says no.
-    pub(crate) fn retain_idle(&self, mut keep: impl FnMut(&str, u32) -> bool) -> usize {
+    /// Removes a series unless somebody holds it, however late.
+    fn expire(&self, at: u32, seen: State) -> bool {
         let arena = self.arena();
-        self.retain(|labels, cells| {
-            let fresh = keep(labels, place::times_held(arena, cells));
-            fresh || place::is_held(arena, cells)
-        })
+        let entry = arena.entry(at);
+        let expiring = seen.with(state::EXPIRING);
+        if !seen.is(state::LIVE) || !entry.change(seen, expiring) {
+            return false;
+        }
+        // Either we see that somebody holds it, or they see that it is about to expire.
+        fence(Ordering::SeqCst);
+        if place::is_held(arena, entry.body.load(Ordering::Relaxed)) {
+            entry.change(expiring, seen);
+            return false;
+        }
+        self.remove_entry(at, expiring)
+    }
+
+    /// Removes what creations left that came too late for [`remove_all`](Self::remove_all).
+    pub(super) fn clear_leftovers(&self, pinned: &Pinned) {
+        let arena = self.arena();
+        for at in self.body().series.iter(arena) {
+            let seen = arena.entry(at).state();
+            if seen.is_shown() || seen.is(state::RESERVED) {
+                self.unlink(pinned, at, seen);
+            }
+        }
     }
 
     /// Removes everything, the room for the overflow series included: the family is unregistered.
     pub(super) fn remove_all(&self) {
-        let arena = self.arena();
-        let body = self.body();
-        let overflow = body.overflow.swap(super::arena::NO_RECORD, Ordering::AcqRel);
+        let (arena, body) = (self.arena(), self.body());
+        let overflow = body.overflow.swap(NO_RECORD, Ordering::AcqRel);
         for at in body.series.iter(arena) {
             let seen = arena.entry(at).state();
-            if at != overflow && seen.is(state::LIVE) {
+            if at != overflow && seen.is_shown() {
                 self.remove_entry(at, seen);
-            } else if (seen.is(state::LIVE) || seen.is(state::RESERVED))
-                && self.unlink_entry(at, seen)
-            {
+            } else if seen.is_shown() || seen.is(state::RESERVED) {
                 // It was never counted among those that live.
-                body.unlinked.fetch_add(1, Ordering::Relaxed);
+                arena.pin(|pinned| self.unlink(pinned, at, seen));
             }
         }
     }
 
     fn remove_entry(&self, at: u32, seen: State) -> bool {
-        let body = self.body();
-        if !seen.is(state::LIVE) {
+        let (arena, body) = (self.arena(), self.body());
+        if !seen.is_shown() {
             return false;
         }
         if at == body.overflow.load(Ordering::Acquire) {
-            return self.renew_overflow(at, seen);
+            return arena.pin(|pinned| self.renew_overflow(pinned, at, seen));
         }
-        let removed = self.unlink_entry(at, seen);
+        let removed = arena.pin(|pinned| self.unlink(pinned, at, seen));
         if removed {
             body.live.fetch_sub(1, Ordering::Relaxed);
-            body.unlinked.fetch_add(1, Ordering::Relaxed);
         }
         removed
     }
 
     /// Removes the overflow series and reserves another one in its place.
-    fn renew_overflow(&self, at: u32, seen: State) -> bool {
+    fn renew_overflow(&self, pinned: &Pinned, at: u32, seen: State) -> bool {
         let (arena, body) = (self.arena(), self.body());
         let mut text = Vec::new();
         arena.copy_text(at, &mut text);
         let key = Key::new(arena, &text);
-        arena.pin(|| {
-            let Ok(new) = self.entry_for(key, arena.entry(at).created()) else {
-                // There is no memory for another one, so it is hidden until it is needed again.
-                return arena.entry(at).change(seen, seen.with(state::RESERVED));
-            };
-            if !self.unlink_entry(at, seen) {
+        let Ok(new) = self.entry_for(pinned, key, arena.entry(at).created()) else {
+            // There is no memory for another one, so it is hidden until it is needed again.
+            return arena.entry(at).change(seen, seen.with(state::RESERVED));
+        };
+        if !self.unlink(pinned, at, seen) {
+            self.give_up(new);
+            return false;
+        }
+        let entry = arena.entry(new);
+        entry.change(entry.state(), entry.state().with(state::RESERVED));
+        let reserved = match body.index.insert(pinned, arena, key, new) {
+            Ok(None) => new,
+            // Somebody asked for a series of these very labels meanwhile, or the index is full.
+            other => {
                 self.give_up(new);
-                return false;
+                other.ok().flatten().unwrap_or(NO_RECORD)
             }
-            body.unlinked.fetch_add(1, Ordering::Relaxed);
-            let entry = arena.entry(new);
-            entry.change(entry.state(), entry.state().with(state::RESERVED));
-            let reserved = match body.index.insert(arena, key, new) {
-                Ok(None) => new,
-                // Somebody asked for a series of these very labels meanwhile, or the index is full.
-                other => {
-                    self.give_up(new);
-                    other.ok().flatten().unwrap_or(super::arena::NO_RECORD)
-                }
-            };
-            body.overflow.store(reserved, Ordering::Release);
-            true
-        })
+        };
+        body.overflow.store(reserved, Ordering::Release);
+        true
     }
 
-    fn unlink_entry(&self, at: u32, seen: State) -> bool {
-        let arena = self.arena();
+    fn unlink(&self, pinned: &Pinned, at: u32, seen: State) -> bool {
+        let (arena, body) = (self.arena(), self.body());
         let entry = arena.entry(at);
-        arena.pin(|| {
-            if !entry.change(seen, seen.with(state::REMOVED)) {
-                return false;
-            }
-            self.body().index.unlink(arena, at);
-            entry.set_stamp(arena.retire());
-            entry.change(seen.with(state::REMOVED), seen.with(state::UNLINKED))
-        })
+        let removed = seen.with(state::REMOVED);
+        if !entry.change(seen, removed) {
+            return false;
+        }
+        body.index.unlink(pinned, arena, at);
+        entry.set_stamp(arena.retire());
+        entry.change(removed, removed.with(state::UNLINKED));
+        body.unlinked.fetch_add(1, Ordering::Relaxed);
+        true
     }
 }
 
-/// Copies the labels of a live series; `None` if it is not, or not any more.
+/// Copies the labels of a series that is shown; `None` if it is not, or not any more.
 pub(super) fn read_labels(arena: &Arena, at: u32, text: &mut Vec<u8>) -> Option<State> {
     let entry = arena.entry(at);
     let seen = entry.state();
-    if !seen.is(state::LIVE) {
+    if !seen.is_shown() {
         return None;
     }
     arena.copy_text(at, text);
+    is_still(arena, at, seen).then_some(seen)
+}
+
+/// Whether the series is the one that was `seen`, and shown, so that what was read of it since is
+/// its own.
+pub(super) fn is_still(arena: &Arena, at: u32, seen: State) -> bool {
     fence(Ordering::Acquire);
-    (entry.state() == seen).then_some(seen)
+    let now = arena.entry(at).state();
+    now.is_shown() && now.with(state::LIVE) == seen.with(state::LIVE)
+}
+
+fn too_long(arena: &Arena, labels: &str) -> BackendError {
+    let message = format!("{} bytes of label text; at most {MAX_TEXT_BYTES} fit", labels.len());
+    BackendError::new(arena.name(), BackendErrorKind::Full, message)
 }

@@ -57,7 +57,12 @@ struct Entry {
     /// Cells below this are ours to write. 0 before the lease, after the thread's destructors and in
     /// a forked child.
     limit: Cell<u32>,
+    /// How many updates to borrow before looking for a stripe again, since all were taken.
+    borrow: Cell<u32>,
 }
+
+/// Looking through all stripes costs, and they come free when threads end, which is rare.
+const BORROWS_BETWEEN_LOOKS: u32 = 256;
 
 struct Table {
     entries: [Entry; SLOTS],
@@ -70,7 +75,7 @@ thread_local! {
     static HOT: Table = const {
         Table {
             entries: [const {
-                Entry { cells: Cell::new(NonNull::dangling()), limit: Cell::new(0) }
+                Entry { cells: Cell::new(NonNull::dangling()), limit: Cell::new(0), borrow: Cell::new(0) }
             }; SLOTS],
             leasing: Cell::new(false),
         }
@@ -197,18 +202,25 @@ fn slow_path(slot: u16, offset: u32) -> Access {
 /// cannot grow.
 fn own(arena: &'static Arena, offset: u32) -> Option<Stripe> {
     HOT.with(|hot| {
+        let entry = &hot.entries[arena.slot() as usize % SLOTS];
+        if entry.borrow.get() > 0 {
+            entry.borrow.set(entry.borrow.get() - 1);
+            return None;
+        }
         if hot.leasing.replace(true) {
             return None;
         }
         let stripe = LEASES.try_with(|leases| leases.stripe(arena)).ok().flatten();
         let grown = stripe.filter(|stripe| {
             let limit = arena.grow(*stripe, offset);
-            let entry = &hot.entries[arena.slot() as usize % SLOTS];
             entry.cells.set(stripe.cells);
             entry.limit.set(limit);
             offset < limit
         });
         hot.leasing.set(false);
+        if grown.is_none() {
+            entry.borrow.set(BORROWS_BETWEEN_LOOKS);
+        }
         grown
     })
 }

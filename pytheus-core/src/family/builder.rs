@@ -167,14 +167,16 @@ impl<M: Metric, S> FamilyBuilder<'_, M, S> {
 
     /// How many series the family may have; 100,000 unless said otherwise. Further ones count into
     /// the overflow series, whose labels all have the value `__overflow__`, and
-    /// `pytheus_overflowed_lookups_total{family="…"}` counts the look-ups that ended there.
+    /// `pytheus_overflowed_lookups_total{family="…"}` counts the look-ups that ended there. So do
+    /// series with more than 64 KiB of label text, and those for which there is no memory.
     pub fn max_series(mut self, most: u32) -> Self {
         self.spec.max_series = most;
         self
     }
 
     /// Removes series that nobody held a handle of, and nobody looked up, for this long. Looked at
-    /// when the registry is collected, and when the family is full.
+    /// when the registry is collected, and when the family is full; the time of a handle that is
+    /// dropped begins at the last look that found it held.
     pub fn expire_idle(mut self, after: Duration) -> Self {
         self.spec.expire_idle = Some(after);
         self

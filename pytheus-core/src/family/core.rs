@@ -32,9 +32,21 @@ pub(crate) struct FamilyCore {
     /// By declared label.
     defaults: Vec<Option<String>>,
     backing: Backing,
+    /// In no backend.
+    detached: bool,
     clock: Arc<dyn Clock>,
-    /// When each series that may expire was last seen used.
-    idle: ForkMutex<HashMap<String, LastUse>>,
+    idle: ForkMutex<Idle>,
+}
+
+/// What is known of the series that may expire.
+#[derive(Default)]
+struct Idle {
+    /// By labels.
+    last_use: HashMap<String, LastUse>,
+    /// When the series were last looked at.
+    swept_at: Option<Duration>,
+    /// The process in which somebody looks at them now; 0 for nobody.
+    sweeper: u64,
 }
 
 enum Backing {
@@ -42,6 +54,7 @@ enum Backing {
     Cells(Arc<CellFamily>),
 }
 
+/// When a series was last seen used, and how often it had been looked up then.
 #[derive(Clone, Copy)]
 struct LastUse {
     times_held: u32,
@@ -94,18 +107,18 @@ impl FamilyCore {
         let table = CellTable::new(Arc::new(Heap));
         let (family, _) =
             table.register(&desc).unwrap_or_else(|_| unreachable!("the table is empty"));
-        Self::assemble(spec, Arc::new(desc), context, Backing::Cells(family))
+        Self {
+            detached: true,
+            ..Self::assemble(spec, Arc::new(desc), context, Backing::Cells(family))
+        }
     }
 
     fn assemble(spec: Spec, desc: Arc<FamilyDesc>, context: &Context, backing: Backing) -> Self {
         let declared = spec.declared();
         let order = desc.identity.label_names.as_deref().unwrap_or_default();
         let template = Template::new(order, &context.constants, declared);
-        let default = |name: &String| {
-            // Of two defaults for one label the later one counts.
-            spec.defaults.iter().rev().find(|(label, _)| label == name).map(|(_, v)| v.clone())
-        };
-        let defaults = declared.iter().map(default).collect();
+        let by_label = spec.sorted_defaults();
+        let defaults = declared.iter().map(|name| by_label.get(name.as_str()).cloned()).collect();
         Self {
             template,
             defaults,
@@ -113,6 +126,7 @@ impl FamilyCore {
             constants: context.constants.clone(),
             naming: context.naming,
             backing,
+            detached: false,
             clock: context.clock.clone(),
             idle: ForkMutex::default(),
             spec,
@@ -158,13 +172,10 @@ impl FamilyCore {
         if mine.help != asked.help {
             return differs("help", format!("{:?}", mine.help), format!("{:?}", asked.help));
         }
-        if mine.declared() != asked.declared() {
-            let order = |spec: &Spec| format!("{:?}", spec.declared());
-            return differs("label order", order(mine), order(asked));
-        }
-        if mine.defaults != asked.defaults {
-            let defaults = |spec: &Spec| format!("{:?}", spec.defaults);
-            return differs("default labels", defaults(mine), defaults(asked));
+        let (my_defaults, asked_defaults) = (mine.sorted_defaults(), asked.sorted_defaults());
+        if my_defaults != asked_defaults {
+            let defaults = format!("{my_defaults:?}");
+            return differs("default labels", defaults, format!("{asked_defaults:?}"));
         }
         if mine.max_series != asked.max_series {
             return differs("max_series", limit(mine), limit(asked));
@@ -203,7 +214,7 @@ impl FamilyCore {
     pub(crate) fn try_with<M: Metric>(&self, values: &[&str]) -> Result<M, RegisterError> {
         with_text(
             |text| self.template.write(values, text),
-            |labels| self.try_series(labels).map_err(NoSeries::into_register_error),
+            |labels| self.try_series(labels).map_err(|no| no.into_register_error(self.name())),
         )
     }
 
@@ -227,7 +238,7 @@ impl FamilyCore {
                 None => At::Striped(self.create(family, labels)?),
             },
             Backing::Cells(family) => {
-                if labels.len() > MAX_TEXT_BYTES {
+                if labels.len() > MAX_TEXT_BYTES && !self.detached {
                     return Err(NoSeries::TooLong(labels.len()));
                 }
                 let room = Room::UpTo(self.cap());
@@ -237,7 +248,7 @@ impl FamilyCore {
                     })
                 };
                 let created = match create() {
-                    Err(NoCell::Cap) if self.expire_idle() > 0 => create(),
+                    Err(NoCell::Cap) if self.make_room() => create(),
                     created => created,
                 };
                 let cell = created.map_err(|reason| match reason {
@@ -254,18 +265,28 @@ impl FamilyCore {
     fn create(&self, family: &engine::Family, labels: &str) -> Result<engine::Place, NoSeries> {
         let create = || family.find_or_create(labels, self.cap(), self.clock.now());
         let created = match create() {
-            Err(NoRoom::Cap) if self.expire_idle() > 0 => create(),
+            Err(NoRoom::Cap) if self.make_room() => create(),
             created => created,
         };
         created.map_err(|reason| match reason {
             NoRoom::Cap => NoSeries::Cap,
             NoRoom::Memory(error) => NoSeries::Backend(error),
+            NoRoom::Unregistered => NoSeries::Unregistered,
         })
     }
 
-    /// A family without labels has its one series whatever the cap.
+    /// Whether idle series made room for others. Looking at them costs, so a full family does it
+    /// only so often, however many look-ups it gets.
+    fn make_room(&self) -> bool {
+        /// Of the time after which a series is idle.
+        const PART: u32 = 16;
+        self.expire_idle_every(self.spec.expire_idle.unwrap_or_default() / PART) > 0
+    }
+
+    /// A family without labels has its one series whatever the cap, and so has one that is detached:
+    /// there is nobody to hand an error to.
     fn cap(&self) -> u32 {
-        if self.has_labels() { self.spec.max_series } else { u32::MAX }
+        if self.has_labels() && !self.detached { self.spec.max_series } else { u32::MAX }
     }
 
     fn has_labels(&self) -> bool {
@@ -318,33 +339,46 @@ impl FamilyCore {
 
     /// Removes the series for which `keep` says no. Returns how many.
     pub(crate) fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool) -> usize {
-        let mut keep = |labels: &str| keep(Labels::from_canonical(labels));
+        let keep = |labels: &str| keep(Labels::from_canonical(labels));
         match &self.backing {
-            Backing::Striped(family) => family.retain(|labels, _| keep(labels)),
-            Backing::Cells(family) => family.retain(|labels, _, _| keep(labels)),
+            Backing::Striped(family) => family.retain(keep),
+            Backing::Cells(family) => family.retain(keep),
         }
     }
 
     /// Removes the series that nobody held and nobody looked up for as long as the family allows.
     /// Returns how many.
     pub(crate) fn expire_idle(&self) -> usize {
+        self.expire_idle_every(Duration::ZERO)
+    }
+
+    /// Like [`expire_idle`](Self::expire_idle), unless that was done less than `pause` ago or is being
+    /// done.
+    fn expire_idle_every(&self, pause: Duration) -> usize {
         let Some(after) = self.spec.expire_idle else { return 0 };
         let now = self.clock.elapsed();
-        let before = std::mem::take(&mut *self.idle.lock());
-        let mut seen = HashMap::with_capacity(before.len());
-        let mut is_fresh = |labels: &str, times_held: u32| {
-            let last = before.get(labels).filter(|last| last.times_held == times_held);
+        let generation = engine::generation();
+        let before = {
+            let mut idle = self.idle.lock();
+            let paused = idle.swept_at.is_none_or(|at| now.saturating_sub(at) >= pause);
+            if idle.sweeper == generation || !paused {
+                return 0;
+            }
+            idle.sweeper = generation;
+            std::mem::take(&mut idle.last_use)
+        };
+        let mut last_use = HashMap::with_capacity(before.len());
+        let is_fresh = |labels: &str, times_held: u32, held: bool| {
+            let last = before.get(labels).filter(|last| last.times_held == times_held && !held);
             let last = last.copied().unwrap_or(LastUse { times_held, at: now });
-            seen.insert(labels.to_owned(), last);
-            now.saturating_sub(last.at) < after
+            last_use.insert(labels.to_owned(), last);
+            held || now.saturating_sub(last.at) < after
         };
         let removed = match &self.backing {
             Backing::Striped(family) => family.retain_idle(is_fresh),
-            Backing::Cells(family) => {
-                family.retain(|labels, times_held, held| is_fresh(labels, times_held) || held)
-            }
+            Backing::Cells(family) => family.retain_idle(is_fresh),
         };
-        *self.idle.lock() = seen;
+        *self.idle.lock() = Idle { last_use, swept_at: Some(now), sweeper: 0 };
         removed
     }
 
@@ -391,18 +425,21 @@ impl std::fmt::Debug for FamilyCore {
 /// Why there is no series.
 enum NoSeries {
     Cap,
+    Unregistered,
     TooLong(usize),
     Backend(crate::BackendError),
 }
 
 impl NoSeries {
-    fn into_register_error(self) -> RegisterError {
+    fn into_register_error(self, family: &str) -> RegisterError {
         let full = |message: String| {
+            let message = format!("{family:?}: {message}");
             crate::BackendError::new("core", crate::BackendErrorKind::Full, message)
         };
         RegisterError::Backend(match self {
             Self::Backend(error) => error,
             Self::Cap => full("max_series leaves no room for the series of the defaults".into()),
+            Self::Unregistered => full("it was unregistered while it was being registered".into()),
             Self::TooLong(bytes) => {
                 full(format!("{bytes} bytes of label text; at most {MAX_TEXT_BYTES} fit"))
             }

@@ -3,6 +3,7 @@
 use crate::names::{Naming, check_label_name, check_metric_name};
 use crate::visit::{FamilyDesc, GaugeMode, Identity, Kind};
 use crate::{Histogram, RegisterError, StateSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// More buckets than this are a mistake: a histogram's cells must fit one chunk of a stripe.
@@ -55,6 +56,11 @@ impl Spec {
             max_series: DEFAULT_MAX_SERIES,
             expire_idle: None,
         }
+    }
+
+    /// The default of each label that has one; of two for one label the later one counts.
+    pub(crate) fn sorted_defaults(&self) -> BTreeMap<&str, String> {
+        self.defaults.iter().map(|(name, value)| (name.as_str(), value.clone())).collect()
     }
 
     /// The declared label names; none for an open set.

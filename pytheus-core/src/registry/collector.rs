@@ -1,11 +1,13 @@
 //! Custom collectors: samples made up when somebody asks.
 
 use super::Registry;
+use super::names::check_samples;
 use crate::family::{LabelSpec, Spec};
 use crate::labels::{Labels, LabelsBuf};
 use crate::names::{Naming, check_label_name};
-use crate::visit::{FamilyDesc, Kind, Stop, Value, Visitor};
+use crate::visit::{FamilyDesc, Identity, Kind, Stop, Value, Visitor};
 use crate::{Problem, RegisterError};
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
@@ -15,7 +17,8 @@ use std::sync::Arc;
 /// The registry's prefix and constant labels apply. What a collector shows is checked before it is
 /// merged: families it did not declare, values that do not fit the family's type, labels that are
 /// not the declared ones and series shown twice are left out, and
-/// [`Registry::problems`] says so. A collector that panics shows nothing in that scrape.
+/// [`Registry::problems`] says so. A collector that panics shows nothing in that scrape. One that
+/// looks at a registry while it collects sees the backend without custom collectors.
 ///
 /// # Examples
 ///
@@ -77,23 +80,18 @@ impl Registry {
     #[track_caller]
     pub fn collector(&self, collector: impl Collector) -> Result<(), RegisterError> {
         let at = Location::caller();
-        let declared = catch_unwind(AssertUnwindSafe(|| collector.families())).unwrap_or_default();
         let mut families: Vec<(FamilyDesc, FamilyDesc)> = Vec::new();
-        for desc in declared {
+        for desc in collector.families() {
             let exported = self.export(&desc)?;
-            let name = &exported.identity.name;
-            if families.iter().any(|(_, other)| other.identity.name == *name) {
-                return Err(taken(name, "the same collector"));
-            }
+            let others = families.iter().map(|(_, other)| &other.identity);
+            check_samples(&exported.identity, others)?;
             families.push((desc, exported));
         }
         let registered = self.shared.families.lock();
         for (_, exported) in &families {
-            let name = &exported.identity.name;
-            self.check_collectors(name)?;
-            if registered.contains_key(name) {
-                return Err(taken(name, "a metric"));
-            }
+            self.check_collectors(&exported.identity)?;
+            let others = registered.values().filter(|family| family.is_registered());
+            check_samples(&exported.identity, others.map(|family| &family.desc().identity))?;
         }
         let entry = Registered { collector: Box::new(collector), families, at };
         self.shared.collectors.lock().push(Arc::new(entry));
@@ -129,18 +127,18 @@ impl Registry {
         Ok(exported)
     }
 
-    pub(super) fn check_collectors(&self, name: &str) -> Result<(), RegisterError> {
+    /// Refuses a family that shows a name which a custom collector shows.
+    pub(super) fn check_collectors(&self, asked: &Identity) -> Result<(), RegisterError> {
         let collectors = self.shared.collectors.lock();
-        if collectors.iter().any(|collector| collector.declares(name)) {
-            return Err(taken(name, "a custom collector"));
-        }
-        Ok(())
+        let declared = collectors.iter().flat_map(|collector| &collector.families);
+        check_samples(asked, declared.map(|(_, exported)| &exported.identity))
     }
 
     /// What all collectors show now.
     pub(super) fn run_collectors(&self) -> Vec<Collected> {
         let collectors: Vec<_> = self.shared.collectors.lock().clone();
         let mut collected = Vec::new();
+        let Some(_running) = Running::begin() else { return collected };
         for entry in &collectors {
             let mut gather = Gather::new(self, entry);
             let ran = catch_unwind(AssertUnwindSafe(|| {
@@ -163,12 +161,23 @@ impl Registry {
     }
 }
 
-fn taken(name: &str, by: &str) -> RegisterError {
-    RegisterError::Conflict {
-        family: name.to_owned(),
-        what: "its name taken by",
-        registered: by.to_owned(),
-        asked: "a custom collector or metric of the same name".to_owned(),
+thread_local! {
+    static RUNNING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The collectors run on this thread. One that looks at its own registry sees the backend alone, or
+/// it would run itself without end.
+struct Running;
+
+impl Running {
+    fn begin() -> Option<Self> {
+        (!RUNNING.replace(true)).then_some(Self)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.set(false);
     }
 }
 

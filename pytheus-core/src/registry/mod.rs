@@ -3,6 +3,7 @@
 mod build;
 mod collect;
 mod collector;
+mod names;
 mod sample;
 
 pub use build::RegistryBuilder;
@@ -15,6 +16,7 @@ use crate::metric::{Counter, Gauge, Histogram, Info, StateSet, Summary, UpDownCo
 use crate::{BackendError, Problem, RegisterError, identity};
 use async_trait::async_trait;
 use collector::Registered;
+use names::check_samples;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
@@ -128,12 +130,22 @@ impl Registry {
         if let Some(family) = families.get(name).filter(|family| family.is_registered()) {
             identity::agree(&family.desc().identity, &desc.identity)?;
             family.agree(&spec)?;
-            return Ok((family.clone(), false));
+            if family.declared() == spec.declared() {
+                return Ok((family.clone(), false));
+            }
+            // The same labels in another order: a family of its own to look series up in.
+            let (family, entered) = FamilyCore::register(spec, context)?;
+            return Ok((Arc::new(family), entered));
         }
-        self.check_collectors(name)?;
+        self.check_collectors(&desc.identity)?;
+        let registered = families.values().filter(|family| family.is_registered());
+        check_samples(&desc.identity, registered.map(|family| &family.desc().identity))?;
         let (family, entered) = FamilyCore::register(spec, context)?;
         let family = Arc::new(family);
-        families.insert(desc.identity.name, family.clone());
+        let before = families.insert(desc.identity.name, family.clone());
+        drop(families);
+        // Under no lock: cells that go with it may be the user's.
+        drop(before);
         Ok((family, entered))
     }
 
@@ -143,18 +155,18 @@ impl Registry {
     ///
     /// A custom collector is removed by the name of any of its families.
     pub fn unregister(&self, name: &str) -> bool {
-        self.shared.families.lock().remove(name);
-        let collector = {
+        // What is taken out is dropped under no lock: it may be the user's, and use metrics.
+        let family_core = self.shared.families.lock().remove(name);
+        let collectors: Vec<_> = {
             let mut collectors = self.shared.collectors.lock();
-            let before = collectors.len();
-            collectors.retain(|collector| !collector.declares(name));
-            collectors.len() < before
+            collectors.extract_if(.., |collector| collector.declares(name)).collect()
         };
         let family = match &self.shared.context.storage {
             StorageKind::Striped(engine) => engine.unregister(name),
             StorageKind::Cells(table) => table.unregister(name),
         };
-        collector || family
+        drop(family_core);
+        !collectors.is_empty() || family
     }
 
     // ── reading and writing ─────────────────────────────────────────────────────────────────────

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Where a registry takes the time from: for created timestamps and for the expiry of idle series.
 ///
-/// Timers do not use it: they read the processor's own counter.
+/// Timers do not use it: they read the processor's own counter. Called under a lock of the registry,
+/// so an implementation must not use metrics of its own.
 pub trait Clock: Send + Sync + 'static {
     /// The time of day.
     fn now(&self) -> SystemTime;

@@ -12,6 +12,9 @@
 use super::{Cells, Header};
 use crate::primitive::{AtomicU64, Ordering, RING, fence};
 
+/// How many cells are copied at once: in less time than a writer takes for [`RING`] updates.
+const BLOCK: usize = 64;
+
 /// What two cells hold after an update.
 #[repr(C)]
 pub(crate) struct Note {
@@ -80,30 +83,44 @@ impl Header {
     }
 
     /// One attempt of [`snapshot`](Self::snapshot); fails if the writer lapped the ring meanwhile.
+    ///
+    /// Copies block by block, and carries the blocks that are copied already forward to the moment of
+    /// the next: however many cells there are, only a block need be copied before the ring wraps.
     fn try_snapshot(&self, cells: &impl Cells, start: u32, copy: &mut [u64]) -> bool {
-        let before = self.sequence.load(Ordering::Acquire);
-        for (place, index) in copy.iter_mut().zip(start..) {
-            *place = cells.cell(index).load(Ordering::Relaxed);
-        }
-        fence(Ordering::Acquire);
-        let after = self.sequence.load(Ordering::Acquire);
-        let (oldest, newest) = (before / 2, after.div_ceil(2));
-        if newest - oldest > RING as u64 {
-            return false;
-        }
-        for update in oldest..newest {
-            for (index, value) in self.notes[update as usize % RING].read() {
-                if let Some(place) =
-                    index.checked_sub(start).and_then(|at| copy.get_mut(at as usize))
-                {
-                    *place = value;
+        // All updates before this one are complete, and in the copy.
+        let mut applied = self.sequence.load(Ordering::Acquire) / 2;
+        let mut copied = 0;
+        while copied < copy.len() {
+            let block = copied..copy.len().min(copied + BLOCK);
+            for (place, index) in copy[block.clone()].iter_mut().zip(start + copied as u32..) {
+                *place = cells.cell(index).load(Ordering::Relaxed);
+            }
+            copied = block.end;
+            fence(Ordering::Acquire);
+            let after = self.sequence.load(Ordering::Acquire);
+            let newest = after.div_ceil(2);
+            if newest - applied > RING as u64 {
+                return false;
+            }
+            for update in applied..newest {
+                for (index, value) in self.notes[update as usize % RING].read() {
+                    let at = index.checked_sub(start).map(|at| at as usize);
+                    if let Some(place) = at.and_then(|at| copy[..copied].get_mut(at)) {
+                        *place = value;
+                    }
                 }
             }
+            fence(Ordering::Acquire);
+            // The note of update n is overwritten once update n + RING - 1 is complete.
+            let finally = self.sequence.load(Ordering::Relaxed) / 2;
+            if applied < newest && finally - applied >= RING as u64 {
+                return false;
+            }
+            // One that is being made goes into the next block, too, which may have been copied before
+            // its cells were written.
+            applied = after / 2;
         }
-        fence(Ordering::Acquire);
-        // The note of update n is overwritten from the moment update n + RING - 1 is complete.
-        let finally = self.sequence.load(Ordering::Relaxed);
-        oldest == newest || finally / 2 - oldest < RING as u64
+        true
     }
 
     /// Completes the update in which the previous owner died, if there is one. Only the new owner
