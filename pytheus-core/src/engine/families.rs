@@ -23,7 +23,8 @@ pub(super) struct Root {
     families: List,
     /// How many records in `families` may be used again.
     unlinked: AtomicU32,
-    _unused: AtomicU32,
+    /// Where the search for one goes on.
+    cursor: AtomicU32,
     index: Branch,
 }
 
@@ -61,6 +62,9 @@ pub(super) struct Body {
 
 // SAFETY: `repr(C)`, atomics only, 8-byte aligned.
 unsafe impl Record for Body {}
+
+/// How many records are looked at for one that can be used again before a new one is made.
+const SWEEP: usize = 64;
 
 const REFUSED: u32 = 0;
 const OVERFLOWED: u32 = 1;
@@ -245,17 +249,25 @@ impl Engine {
         if root.unlinked.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let found = root.families.iter(arena).find(|at| {
-            let entry = arena.entry(*at);
+        let mut at = root.cursor.load(Ordering::Relaxed);
+        let found = (0..SWEEP).find_map(|_| {
+            at = root.families.after(arena, at);
+            if at == NO_RECORD {
+                return None;
+            }
+            let entry = arena.entry(at);
             let seen = entry.state();
-            seen.is(state::UNLINKED)
+            let free = seen.is(state::UNLINKED)
                 && entry.fits(key)
-                && self.body(*at).run.load(Ordering::Relaxed) == run
-                && arena.is_forgotten(entry.epoch())
-                && arena.claim(*at, seen, key)
-        })?;
-        root.unlinked.fetch_sub(1, Ordering::Relaxed);
-        Some(found)
+                && self.body(at).run.load(Ordering::Relaxed) == run
+                && arena.is_forgotten(entry.epoch());
+            (free && arena.claim(at, seen, key)).then_some(at)
+        });
+        root.cursor.store(at, Ordering::Relaxed);
+        if found.is_some() {
+            root.unlinked.fetch_sub(1, Ordering::Relaxed);
+        }
+        found
     }
 
     /// A new record, in the list of families and claimed.

@@ -85,13 +85,15 @@ impl Family {
             if let Some(place) = self.find_key(key) {
                 return Ok(place);
             }
-            if body.live.fetch_add(1, Ordering::Relaxed) >= cap {
+            // In this order: whoever finds the family full because of us sees that we are at it.
+            body.creating.fetch_add(1, Ordering::Relaxed);
+            if body.live.fetch_add(1, Ordering::AcqRel) >= cap {
                 body.live.fetch_sub(1, Ordering::Relaxed);
+                body.creating.fetch_sub(1, Ordering::Relaxed);
                 return self.find_what_is_being_made(key).ok_or(NoRoom::Cap);
             }
-            body.creating.fetch_add(1, Ordering::Relaxed);
             let created = arena.pin(|pinned| self.create(pinned, key, now));
-            body.creating.fetch_sub(1, Ordering::Relaxed);
+            body.creating.fetch_sub(1, Ordering::Release);
             match created {
                 // From here on whoever removes it counts it out, which may have happened already.
                 Ok(Some(at)) => match self.hold(at, Some(key)) {

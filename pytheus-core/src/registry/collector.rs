@@ -90,8 +90,7 @@ impl Registry {
         let registered = self.shared.families.lock();
         for (_, exported) in &families {
             self.check_collectors(&exported.identity)?;
-            let others = registered.values().filter(|family| family.is_registered());
-            check_samples(&exported.identity, others.map(|family| &family.desc().identity))?;
+            registered.samples.check(&exported.identity)?;
         }
         let entry = Registered { collector: Box::new(collector), families, at };
         self.shared.collectors.lock().push(Arc::new(entry));

@@ -16,7 +16,7 @@ use crate::metric::{Counter, Gauge, Histogram, Info, StateSet, Summary, UpDownCo
 use crate::{BackendError, Problem, RegisterError, identity};
 use async_trait::async_trait;
 use collector::Registered;
-use names::check_samples;
+use names::SampleNames;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
@@ -48,10 +48,16 @@ pub struct Registry {
 struct Shared {
     backend: Arc<dyn Backend>,
     context: Context,
-    /// By exported name. A forked child may find it empty, and joins the backend's families again.
-    families: ForkMutex<HashMap<String, Arc<FamilyCore>>>,
+    /// A forked child may find it empty, and joins the backend's families again.
+    families: ForkMutex<Families>,
     collectors: ForkMutex<Vec<Arc<Registered>>>,
     problems: ForkMutex<Vec<Problem>>,
+}
+
+#[derive(Default)]
+struct Families {
+    by_name: HashMap<String, Arc<FamilyCore>>,
+    samples: SampleNames,
 }
 
 /// A static that cannot register is reported once per source line; more problems than this are one
@@ -127,7 +133,7 @@ impl Registry {
         let name = &desc.identity.name;
         let mut families = self.shared.families.lock();
         // Another registry on the backend may have unregistered it meanwhile.
-        if let Some(family) = families.get(name).filter(|family| family.is_registered()) {
+        if let Some(family) = families.by_name.get(name).filter(|family| family.is_registered()) {
             identity::agree(&family.desc().identity, &desc.identity)?;
             family.agree(&spec)?;
             if family.declared() == spec.declared() {
@@ -138,11 +144,11 @@ impl Registry {
             return Ok((Arc::new(family), entered));
         }
         self.check_collectors(&desc.identity)?;
-        let registered = families.values().filter(|family| family.is_registered());
-        check_samples(&desc.identity, registered.map(|family| &family.desc().identity))?;
+        families.samples.check(&desc.identity)?;
         let (family, entered) = FamilyCore::register(spec, context)?;
         let family = Arc::new(family);
-        let before = families.insert(desc.identity.name, family.clone());
+        families.samples.claim(&family);
+        let before = families.by_name.insert(desc.identity.name, family.clone());
         drop(families);
         // Under no lock: cells that go with it may be the user's.
         drop(before);
@@ -156,7 +162,7 @@ impl Registry {
     /// A custom collector is removed by the name of any of its families.
     pub fn unregister(&self, name: &str) -> bool {
         // What is taken out is dropped under no lock: it may be the user's, and use metrics.
-        let family_core = self.shared.families.lock().remove(name);
+        let family_core = self.shared.families.lock().by_name.remove(name);
         let collectors: Vec<_> = {
             let mut collectors = self.shared.collectors.lock();
             collectors.extract_if(.., |collector| collector.declares(name)).collect()
@@ -251,7 +257,7 @@ impl Registry {
     }
 
     fn expire_idle(&self) {
-        let families: Vec<_> = self.shared.families.lock().values().cloned().collect();
+        let families: Vec<_> = self.shared.families.lock().by_name.values().cloned().collect();
         families.iter().for_each(|family| {
             family.expire_idle();
         });

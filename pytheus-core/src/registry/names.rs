@@ -1,25 +1,58 @@
 //! Which names a family's samples take, so that no two families show the same one.
 
 use crate::RegisterError;
+use crate::family::FamilyCore;
 use crate::visit::{Identity, Kind};
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 
-/// Refuses a family one of whose samples would have the name of another family, or of its samples:
-/// `c` beside `c_total`, or `h_count` beside the histogram `h`. OpenMetrics forbids it
-/// (section "Metric family name"), and scrapers drop one of the two.
+/// The names that the samples of registered families take.
+///
+/// A family that would show a name which another one shows is refused: `c` beside `c_total`, or
+/// `h_count` beside the histogram `h`. OpenMetrics forbids it (section "Metric family name"), and
+/// scrapers drop one of the two.
+#[derive(Default)]
+pub(super) struct SampleNames {
+    owners: HashMap<String, Weak<FamilyCore>>,
+}
+
+impl SampleNames {
+    pub(super) fn check(&self, asked: &Identity) -> Result<(), RegisterError> {
+        for name in names(asked) {
+            let owner = self.owners.get(&name).and_then(Weak::upgrade);
+            if let Some(owner) = owner.filter(|owner| owner.is_registered()) {
+                return Err(clash(asked, &owner.desc().identity, &name));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn claim(&mut self, family: &Arc<FamilyCore>) {
+        for name in names(&family.desc().identity) {
+            self.owners.insert(name, Arc::downgrade(family));
+        }
+    }
+}
+
+/// Refuses a family one of whose samples would have the name of another family's.
 pub(super) fn check_samples<'a>(
     asked: &Identity,
     mut registered: impl Iterator<Item = &'a Identity>,
 ) -> Result<(), RegisterError> {
-    let clash =
+    let common =
         |other: &Identity| names(asked).find(|name| names(other).any(|other| other == *name));
-    match registered.find_map(|other| Some((clash(other)?, other))) {
+    match registered.find_map(|other| Some((common(other)?, other))) {
         None => Ok(()),
-        Some((name, other)) => Err(RegisterError::Conflict {
-            family: asked.name.clone(),
-            what: "a sample name in common with another family",
-            registered: format!("{:?} ({})", other.name, other.kind),
-            asked: format!("{:?} ({}), which also shows {name:?}", asked.name, asked.kind),
-        }),
+        Some((name, other)) => Err(clash(asked, other, &name)),
+    }
+}
+
+fn clash(asked: &Identity, other: &Identity, name: &str) -> RegisterError {
+    RegisterError::Conflict {
+        family: asked.name.clone(),
+        what: "a sample name in common with another family",
+        registered: format!("{:?} ({})", other.name, other.kind),
+        asked: format!("{:?} ({}), which also shows {name:?}", asked.name, asked.kind),
     }
 }
 
