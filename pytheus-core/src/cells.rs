@@ -3,6 +3,10 @@
 //! Implement [`Cells`], hand it to [`Storage::cells`](crate::Storage::cells), and there is no table
 //! to write: the core keeps the series, applies defaults, caps and removals, and asks once per series
 //! for a cell. An update then costs a virtual call and whatever the cell does; it must not block.
+//!
+//! What a cell is after a fork, or in a signal handler, is the cell's own affair. The core's table of
+//! series is under a lock: a child forked in the middle of a look-up may find it empty and asks for
+//! cells anew, while handles made before go on with theirs.
 
 pub use crate::detached::Heap;
 use crate::{BackendError, FamilyDesc, Labels, Number};

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Hands out cells on the heap.
 ///
-/// The simplest thing that counts: slower than the striped engine, and always there. It is what
+/// The simplest thing that counts: slower than the striped engine, not for signal handlers (a
+/// histogram takes a lock), and always there. It is what
 /// metrics count into that could not be registered, and a place to start from for
 /// [`Cells`] of your own.
 ///

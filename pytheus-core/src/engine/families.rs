@@ -8,7 +8,7 @@ use super::entries::{Key, List, State, state};
 use super::index::Branch;
 use super::place::run_length;
 use super::series::Family;
-use super::slots::with_stripe;
+use super::slots::{Stripe, with_borrowed_stripe, with_stripe};
 use super::stripe::Cells as _;
 use crate::identity;
 use crate::own_metrics::Events;
@@ -100,16 +100,29 @@ impl Body {
 
 /// Counts a refused update of the series at `at`.
 pub(super) fn count_refusal(arena: &Arena, at: u32) {
+    count_event(arena, events_of(arena, at), REFUSED);
+}
+
+/// Like [`count_refusal`], for signal handlers.
+pub(super) fn count_refusal_in_signal(arena: &Arena, at: u32) {
+    let cells = events_of(arena, at);
+    with_borrowed_stripe(arena.slot(), cells, |stripe| add_one(stripe, cells + REFUSED));
+}
+
+/// The cells in which the family of the series at `at` counts about itself.
+fn events_of(arena: &Arena, at: u32) -> u32 {
     let family = arena.entry(at).family.load(Ordering::Relaxed);
     let body: &Body = arena.record(arena.entry(family).body.load(Ordering::Relaxed));
-    count_event(arena, body.events.load(Ordering::Relaxed), REFUSED);
+    body.events.load(Ordering::Relaxed)
 }
 
 fn count_event(arena: &Arena, cells: u32, event: u32) {
-    with_stripe(arena.slot(), cells, |stripe| {
-        let cell = stripe.cell(cells + event);
-        cell.store(cell.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
-    });
+    with_stripe(arena.slot(), cells, |stripe| add_one(stripe, cells + event));
+}
+
+fn add_one(stripe: Stripe, cell: u32) {
+    let cell = stripe.cell(cell);
+    cell.store(cell.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
 }
 
 impl Engine {

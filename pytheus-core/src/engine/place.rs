@@ -2,6 +2,7 @@
 
 use super::arena::{Arena, arena_at};
 use super::bounds::Bounds;
+use super::families;
 use super::read;
 use super::slots::{Stripe, update_cell, with_borrowed_stripe, with_stripe};
 use super::stripe::Cells as _;
@@ -156,10 +157,20 @@ impl Place {
         read::histogram(self.arena(), self.offset, buckets, counts)
     }
 
-    /// The record of the series; what is refused is counted at its family.
+    /// Counts at the family that it refused an update.
     pub(crate) fn refuse(&self) {
+        families::count_refusal(self.arena(), self.record());
+    }
+
+    /// Like [`refuse`](Self::refuse), for signal handlers.
+    pub(crate) fn refuse_in_signal(&self) {
+        families::count_refusal_in_signal(self.arena(), self.record());
+    }
+
+    /// The record of the series.
+    fn record(&self) -> u32 {
         let record = self.arena().shared_cell(self.offset + layout::HOLDERS);
-        super::families::count_refusal(self.arena(), record.load(Ordering::Relaxed) as u32);
+        record.load(Ordering::Relaxed) as u32
     }
 
     pub(super) fn offset(&self) -> u32 {

@@ -306,10 +306,23 @@ impl Family {
         }
     }
 
-    /// The reserved series in which what finds no room is counted; `None` for families without
-    /// labels, and for those that are not in the table any more.
-    pub(crate) fn overflow(&self, now: SystemTime) -> Option<Place> {
+    /// The series in which what finds no room is counted; `None` for families without labels, and for
+    /// those that are not in the table any more.
+    ///
+    /// It is the reserved one, unless `labels` differ because another registry, with other constant
+    /// labels, reserved it; and the reserved one all the same where there is no memory.
+    pub(crate) fn overflow(&self, labels: &str, now: SystemTime) -> Option<Place> {
         let (arena, body) = (self.arena(), self.body());
+        let reserved = body.overflow.load(Ordering::Acquire);
+        if reserved == NO_RECORD || !self.is_registered() {
+            return None;
+        }
+        if !arena.text_is(reserved, Key::new(arena, labels.as_bytes()))
+            && let Ok(place) = self.find_or_create(labels, u32::MAX, now)
+        {
+            body.count_overflow(arena);
+            return Some(place);
+        }
         loop {
             let at = body.overflow.load(Ordering::Acquire);
             if at == NO_RECORD || !self.is_registered() {

@@ -296,14 +296,14 @@ impl FamilyCore {
     /// Where what finds no room is counted.
     #[cold]
     fn overflow<M: Metric>(&self, labels: &str) -> M {
+        let own = overflow_labels(&self.desc, &self.constants).unwrap_or_default();
+        let now = self.clock.now();
         let reserved = match &self.backing {
-            Backing::Striped(family) => family.overflow(self.clock.now()).map(At::Striped),
+            Backing::Striped(family) => family.overflow(&own, now).map(At::Striped),
             Backing::Cells(family) => {
                 family.count_overflow();
-                let labels = overflow_labels(&self.desc, &self.constants).unwrap_or_default();
-                let now = self.clock.now();
-                let cell = family.find_or_create(&labels, Room::Overflow, now, |cells, desc| {
-                    M::open(cells, desc, Labels::from_canonical(&labels)).map(M::keep)
+                let cell = family.find_or_create(&own, Room::Overflow, now, |cells, desc| {
+                    M::open(cells, desc, Labels::from_canonical(&own)).map(M::keep)
                 });
                 cell.ok().and_then(|cell| M::take(&cell)).map(At::Cell)
             }

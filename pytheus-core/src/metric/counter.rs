@@ -167,8 +167,8 @@ impl InSignal<'_, Counter> {
                 place.add_fraction_in_signal(amount);
             }
             (At::Cell(cell), Some(amount)) => cell.add(amount),
-            // Counting the refusal would touch thread-local storage.
-            (_, None) => {}
+            (At::Striped(place), None) => place.refuse_in_signal(),
+            (At::Cell(cell), None) => cell.refused(),
         }
     }
 }

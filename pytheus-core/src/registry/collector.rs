@@ -4,6 +4,7 @@ use super::Registry;
 use super::names::check_samples;
 use crate::family::{LabelSpec, Spec};
 use crate::labels::{Labels, LabelsBuf};
+use crate::metric::Amount as _;
 use crate::names::{Naming, check_label_name};
 use crate::visit::{FamilyDesc, Identity, Kind, Stop, Value, Visitor};
 use crate::{Problem, RegisterError};
@@ -240,6 +241,10 @@ impl<'a> Gather<'a> {
         if pairs.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err("a series has a label twice; it is left out");
         }
+        if pairs.iter().any(|(name, _)| self.constants.iter().any(|(constant, _)| constant == name))
+        {
+            return Err("a series has a constant label of the registry itself; it is left out");
+        }
         if pairs.iter().any(|(name, _)| check_label_name(name, self.naming).is_err()) {
             return Err("a series has a label whose name is not valid; it is left out");
         }
@@ -306,6 +311,8 @@ impl OwnedValue {
             Value::StateSet { active } => (active.len() == family.identity.states.len())
                 .then(|| Self::StateSet(active.to_vec()))?,
             Value::Counter { total, created, .. } => {
+                // What a counter refuses it refuses here, too.
+                total.as_f64().number()?;
                 Self::Plain(Value::Counter { total, created, exemplar: None })
             }
             Value::Gauge { value } => Self::Plain(Value::Gauge { value }),

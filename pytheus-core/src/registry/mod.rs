@@ -155,9 +155,10 @@ impl Registry {
         Ok((family, entered))
     }
 
-    /// Removes a family, by its exported name, for everyone who shares the backend: its series are
-    /// gone from the next scrape on. Registering it again starts at zero. Handles stay safe to use
-    /// and count where nobody reads. Returns whether there was one.
+    /// Removes a family, by its exported name (an info's without `_info`), for everyone who shares the
+    /// backend: its series are gone from the next scrape on. Registering it again starts at zero.
+    /// Handles and views made before stay safe to use and count where nobody reads. Returns whether
+    /// there was one.
     ///
     /// A custom collector is removed by the name of any of its families.
     pub fn unregister(&self, name: &str) -> bool {
