@@ -7,14 +7,14 @@ use std::process::{Child, Command};
 const INSTALL: &str = "does not start; run scripts/install-test-tools.sh";
 
 /// The program of this name: where scripts/install-test-tools.sh puts it, else on the path.
-pub fn tool(name: &str) -> Command {
+pub(crate) fn tool(name: &str) -> Command {
     let unpacked =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-tools/usr/bin").join(name);
     if unpacked.exists() { Command::new(unpacked) } else { Command::new(name) }
 }
 
 /// Starts it.
-pub fn start(command: &mut Command) -> Child {
+pub(crate) fn start(command: &mut Command) -> Child {
     match command.spawn() {
         Ok(child) => child,
         Err(error) => panic!("{:?} {INSTALL}: {error}", command.get_program()),

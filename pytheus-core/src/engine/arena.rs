@@ -2,8 +2,9 @@
 
 use super::memory::{Area, Geometry, Memory};
 use super::slots::{HEADER_BYTES, SLOTS, Stripe};
-use super::stripe::Lease;
-use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence};
+use super::stripe::pins::Pinned;
+use super::stripe::{Lease, pins};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::{BackendError, BackendErrorKind};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use std::num::NonZeroU64;
@@ -56,9 +57,6 @@ pub(super) unsafe trait Record: 'static {}
 
 // SAFETY: `repr(C)`, atomics only.
 unsafe impl Record for Bookkeeping {}
-
-/// The calling thread has pinned the arena. See [`Arena::pin`].
-pub(super) struct Pinned(());
 
 /// Records are addressed in words of eight bytes.
 const WORD: usize = size_of::<u64>();
@@ -150,7 +148,7 @@ impl Arena {
         self.memory.is_shared()
     }
 
-    pub(super) fn hash(&self, text: &[u8]) -> u64 {
+    pub(super) fn hash_text(&self, text: &[u8]) -> u64 {
         rapidhash_v3_seeded(text, &self.secrets)
     }
 
@@ -366,29 +364,20 @@ impl Arena {
     /// would wait for each other.
     pub(super) fn pin<R>(&'static self, change: impl FnOnce(&Pinned) -> R) -> R {
         super::slots::with_stripe(self.slot, 0, |stripe| {
-            let pin = stripe.header().pin();
-            pin.store(self.books().epoch.load(Ordering::Acquire), Ordering::Release);
-            fence(Ordering::SeqCst);
-            let result = change(&Pinned(()));
-            pin.store(0, Ordering::Release);
-            result
+            stripe.header().pin(&self.books().epoch, change)
         })
     }
 
     /// Notes that something was taken out of the table; it may be used again once
     /// [`is_forgotten`](Self::is_forgotten) says so.
     pub(super) fn retire(&self) -> u64 {
-        self.books().epoch.fetch_add(1, Ordering::AcqRel)
+        pins::retire(&self.books().epoch)
     }
 
     /// Whether nobody can still be changing the table at a place that was retired at `epoch`.
     pub(super) fn is_forgotten(&self, epoch: u64) -> bool {
-        fence(Ordering::SeqCst);
-        (1..self.stripes_used()).all(|number| {
-            let header = self.stripe(number).header();
-            let pin = header.pin().load(Ordering::Acquire);
-            pin == 0 || pin > epoch || !self.is_alive(header.owner())
-        })
+        let headers = || (1..self.stripes_used()).map(|number| self.stripe(number).header());
+        pins::is_forgotten(headers, epoch, |owner| self.is_alive(owner))
     }
 }
 

@@ -2,6 +2,7 @@
 //! list that it keeps for ever.
 
 use super::arena::{Arena, NO_RECORD, Record};
+use super::index::{Branch, LEVELS_PER_HASH, Table};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::{BackendError, BackendErrorKind};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -27,7 +28,11 @@ pub(super) struct Entry {
 // SAFETY: `repr(C)`, atomics only, 8-byte aligned.
 unsafe impl Record for Entry {}
 
+// SAFETY: `repr(C)`, atomics only.
+unsafe impl Record for Branch {}
+
 const ENTRY_WORDS: usize = size_of::<Entry>() / 8;
+const BRANCH_WORDS: usize = size_of::<Branch>() / 8;
 
 /// The life of an entry.
 pub(super) mod state {
@@ -90,7 +95,7 @@ pub(super) struct Key<'a> {
 
 impl<'a> Key<'a> {
     pub(super) fn new(arena: &Arena, text: &'a [u8]) -> Self {
-        Self { text, hash: arena.hash(text) }
+        Self { text, hash: arena.hash_text(text) }
     }
 
     fn words(&self) -> impl Iterator<Item = u64> {
@@ -215,6 +220,50 @@ impl Arena {
             text.extend_from_slice(&word.to_ne_bytes());
         }
         text.truncate(bytes);
+    }
+}
+
+impl Table for Arena {
+    type Key<'a> = Key<'a>;
+    type Error = BackendError;
+
+    fn branch(&self, at: u32) -> &Branch {
+        self.record(at)
+    }
+
+    fn new_branch(&self) -> Result<u32, BackendError> {
+        self.allocate_record(BRANCH_WORDS)
+    }
+
+    fn is_gone(&self, at: u32) -> bool {
+        self.entry(at).state().is_gone()
+    }
+
+    fn is(&self, at: u32, key: Key<'_>) -> bool {
+        self.text_is(at, key)
+    }
+
+    fn hash(&self, key: Key<'_>, level: u32) -> u32 {
+        match level / LEVELS_PER_HASH {
+            0 => key.hash as u32,
+            // Two texts with the same hash: hash them again with something in front.
+            round => {
+                let mut longer = round.to_le_bytes().to_vec();
+                longer.extend_from_slice(key.text);
+                self.hash_text(&longer) as u32
+            }
+        }
+    }
+
+    fn hash_of(&self, at: u32, level: u32) -> u32 {
+        let hash = self.entry(at).hash();
+        // Entries keep this much of their hash; deeper levels hash the text again.
+        if level < LEVELS_PER_HASH {
+            return hash;
+        }
+        let mut text = Vec::new();
+        self.copy_text(at, &mut text);
+        self.hash(Key { text: &text, hash: hash.into() }, level)
     }
 }
 

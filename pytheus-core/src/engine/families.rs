@@ -1,7 +1,7 @@
 //! Families in the table: entered, shared, taken out and brought back.
 
 use super::Engine;
-use super::arena::{Arena, NO_RECORD, Pinned, Record};
+use super::arena::{Arena, NO_RECORD, Record};
 use super::bounds::Bounds;
 use super::coding;
 use super::entries::{Key, List, State, state};
@@ -10,6 +10,7 @@ use super::place::run_length;
 use super::series::Family;
 use super::slots::{Stripe, with_borrowed_stripe, with_stripe};
 use super::stripe::Cells as _;
+use super::stripe::pins::Pinned;
 use crate::identity;
 use crate::own_metrics::Events;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
@@ -211,7 +212,7 @@ impl Engine {
         let family = Family { engine: self.clone(), at, registered, bounds };
         let filled = self.fill(pinned, &family, desc, overflow, now);
         entry.change(entry.state(), entry.state().with(state::PENDING));
-        let inserted = filled.and_then(|()| self.root().index.insert(pinned, arena, key, at));
+        let inserted = filled.and_then(|()| self.root().index.insert(arena, key, at));
         if !matches!(inserted, Ok(None)) {
             entry.set_stamp(arena.retire());
             entry.change(entry.state(), entry.state().with(state::UNLINKED));
@@ -322,8 +323,8 @@ impl Engine {
             return false;
         }
         self.family_at(at, seen, 0).remove_all();
-        arena.pin(|pinned| {
-            self.root().index.unlink(pinned, arena, at);
+        arena.pin(|_| {
+            self.root().index.unlink(arena, at);
             entry.set_stamp(arena.retire());
             entry.change(removed, removed.with(state::UNLINKED));
         });

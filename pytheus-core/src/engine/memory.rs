@@ -10,9 +10,9 @@ use std::ptr::NonNull;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Geometry {
-    /// Bytes reserved for the table of families and series; at most 16 GiB.
+    /// Bytes reserved for the table of families and series: whole chunks, at most 16 GiB.
     pub record_bytes: usize,
-    /// Bytes reserved for each stripe; at most 32 GiB.
+    /// Bytes reserved for each stripe: whole chunks, at most 32 GiB.
     pub stripe_bytes: usize,
     /// How many stripes there are for threads of their own. The engine needs
     /// [`COMMON_STRIPES`](Self::COMMON_STRIPES) more.
@@ -73,7 +73,9 @@ pub unsafe trait Memory: Debug + Send + Sync + 'static {
     /// Where an area begins. The same answer every time.
     fn base(&self, area: Area) -> NonNull<u8>;
 
-    /// Makes a range of bytes of an area touchable. Idempotent; the range is page aligned.
+    /// Makes a range of bytes of an area touchable. Idempotent, and called for one range by several
+    /// threads at once; the range is whole chunks. Called while the table is being changed: it must not
+    /// use metrics, nor panic.
     ///
     /// # Errors
     ///
@@ -81,11 +83,13 @@ pub unsafe trait Memory: Debug + Send + Sync + 'static {
     /// series count into their family's overflow series.
     fn commit(&self, area: Area, range: Range<usize>) -> Result<(), BackendError>;
 
-    /// Who this process is to the others that share the memory. Called in forked children too, and
-    /// in signal handlers.
+    /// Who this process is to the others that share the memory: the same as long as it lives, another
+    /// one in a forked child, and in no process that comes later. Called in forked children too, and in
+    /// signal handlers.
     fn owner(&self) -> NonZeroU64;
 
-    /// Whether the process that called itself `owner` may still write.
+    /// Whether the process that called itself `owner` may still write. What a dead one wrote must be
+    /// visible before it is called dead. Called in signal handlers too.
     fn is_alive(&self, owner: NonZeroU64) -> bool;
 
     /// Whether other processes may write here too.

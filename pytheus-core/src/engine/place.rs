@@ -5,7 +5,7 @@ use super::bounds::Bounds;
 use super::families;
 use super::read;
 use super::slots::{Stripe, update_cell, with_borrowed_stripe, with_stripe};
-use super::stripe::Cells as _;
+use super::stripe::{Cells as _, holders};
 use crate::primitive::{AtomicU64, Ordering};
 use crate::visit::{Kind, Number};
 
@@ -39,8 +39,6 @@ pub(super) mod layout {
     pub(crate) const BUCKETS: u32 = 2;
 }
 
-const DROPPED_ONE: u64 = 1 << 32;
-
 /// How many cells a series of `kind` takes.
 pub(super) fn run_length(kind: Kind, bounds: usize) -> u32 {
     match kind {
@@ -55,10 +53,7 @@ impl Place {
     /// A new holder of the cells at `offset`, which must be a published run.
     pub(super) fn hold(slot: u16, bounds: u16, offset: u32) -> Self {
         with_stripe(slot, offset, |stripe| {
-            let cell = stripe.cell(offset + layout::HOLDERS);
-            let holders = cell.load(Ordering::Relaxed);
-            let made = (holders as u32).wrapping_add(1);
-            cell.store(holders & !u64::from(u32::MAX) | u64::from(made), Ordering::Relaxed);
+            holders::count_made(stripe.cell(offset + layout::HOLDERS));
         });
         Self { slot, bounds, offset }
     }
@@ -217,21 +212,12 @@ fn observe(stripe: Stripe, offset: u32, count: u32, value: f64) {
 /// Whether anybody holds the cells at `offset`. Once nobody can find the series any more, a `false`
 /// stays one.
 pub(super) fn is_held(arena: &Arena, offset: u32) -> bool {
-    let holders = |stripe: Stripe| stripe.cell(offset + layout::HOLDERS).load(Ordering::Acquire);
-    // Drops are counted before the holders that were made: a drop that is seen brings the making of
-    // all it could have been cloned into with it, so equal sums mean that nobody is left.
-    let dropped =
-        arena.stripes_with(offset).fold(0_u32, |n, s| n.wrapping_add((holders(s) >> 32) as u32));
-    let made = arena.stripes_with(offset).fold(0_u32, |n, s| n.wrapping_add(holders(s) as u32));
-    made != dropped
+    holders::is_held(|| arena.stripes_with(offset), offset + layout::HOLDERS)
 }
 
 /// How often a holder of the cells at `offset` was made.
 pub(super) fn times_held(arena: &Arena, offset: u32) -> u32 {
-    arena.stripes_with(offset).fold(0_u32, |made, stripe| {
-        let holders = stripe.cell(offset + layout::HOLDERS).load(Ordering::Relaxed);
-        made.wrapping_add(holders as u32)
-    })
+    holders::times_held(arena.stripes_with(offset), offset + layout::HOLDERS)
 }
 
 impl Clone for Place {
@@ -243,10 +229,7 @@ impl Clone for Place {
 impl Drop for Place {
     fn drop(&mut self) {
         with_stripe(self.slot, self.offset, |stripe| {
-            let cell = stripe.cell(self.offset + layout::HOLDERS);
-            let holders = cell.load(Ordering::Relaxed);
-            // Release: whoever sees that we are gone sees our updates, too, and may zero the cells.
-            cell.store(holders.wrapping_add(DROPPED_ONE), Ordering::Release);
+            holders::count_dropped(stripe.cell(self.offset + layout::HOLDERS));
         });
     }
 }

@@ -1,12 +1,13 @@
 //! Series: found, made, held, removed and used again.
 
 use super::Engine;
-use super::arena::{Arena, NO_RECORD, Pinned};
+use super::arena::{Arena, NO_RECORD};
 use super::entries::{Key, MAX_TEXT_BYTES, State, state};
 use super::exemplars;
 use super::families::Body;
 use super::place::{self, Place, layout};
 use super::stripe::Cells as _;
+use super::stripe::pins::Pinned;
 use crate::primitive::{Ordering, fence};
 use crate::{BackendError, BackendErrorKind};
 use crossbeam_utils::Backoff;
@@ -141,7 +142,7 @@ impl Family {
             return Err(NoRoom::Unregistered);
         }
         let at = self.entry_for(pinned, key, now).map_err(NoRoom::Memory)?;
-        match self.body().index.insert(pinned, arena, key, at) {
+        match self.body().index.insert(arena, key, at) {
             Ok(None) => {}
             Ok(Some(_)) => {
                 self.give_up(at);
@@ -171,14 +172,24 @@ impl Family {
         let arena = self.arena();
         let key = Key::new(arena, labels);
         let at = self.entry_for(pinned, key, now)?;
-        let entry = arena.entry(at);
-        entry.change(entry.state(), entry.state().with(state::RESERVED));
-        match self.body().index.insert(pinned, arena, key, at) {
-            Ok(None) => Ok(at),
+        match self.body().index.insert(arena, key, at) {
+            Ok(None) => {
+                self.hide(at);
+                Ok(at)
+            }
             other => {
                 self.give_up(at);
                 other.map(Option::unwrap_or_default)
             }
+        }
+    }
+
+    /// Makes an entry that has come into the index wait until it is used, unless it is used already.
+    fn hide(&self, at: u32) {
+        let entry = self.arena().entry(at);
+        let seen = entry.state();
+        if seen.is(state::PENDING) {
+            entry.change(seen, seen.with(state::RESERVED));
         }
     }
 
@@ -407,7 +418,7 @@ impl Family {
         let arena = self.arena();
         for at in self.body().series.iter(arena) {
             let seen = arena.entry(at).state();
-            if seen.is_shown() || seen.is(state::RESERVED) {
+            if seen.is_shown() || seen.is(state::RESERVED) || seen.is(state::PENDING) {
                 self.unlink(pinned, at, seen);
             }
         }
@@ -457,10 +468,11 @@ impl Family {
             self.give_up(new);
             return false;
         }
-        let entry = arena.entry(new);
-        entry.change(entry.state(), entry.state().with(state::RESERVED));
-        let reserved = match body.index.insert(pinned, arena, key, new) {
-            Ok(None) => new,
+        let reserved = match body.index.insert(arena, key, new) {
+            Ok(None) => {
+                self.hide(new);
+                new
+            }
             // Somebody asked for a series of these very labels meanwhile, or the index is full.
             other => {
                 self.give_up(new);
@@ -471,14 +483,14 @@ impl Family {
         true
     }
 
-    fn unlink(&self, pinned: &Pinned, at: u32, seen: State) -> bool {
+    fn unlink(&self, _: &Pinned, at: u32, seen: State) -> bool {
         let (arena, body) = (self.arena(), self.body());
         let entry = arena.entry(at);
         let removed = seen.with(state::REMOVED);
         if !entry.change(seen, removed) {
             return false;
         }
-        body.index.unlink(pinned, arena, at);
+        body.index.unlink(arena, at);
         entry.set_stamp(arena.retire());
         entry.change(removed, removed.with(state::UNLINKED));
         body.unlinked.fetch_add(1, Ordering::Relaxed);

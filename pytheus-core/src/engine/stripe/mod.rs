@@ -2,11 +2,15 @@
 //!
 //! - [`notes`]: updates of two cells that are never half visible, and their repair.
 //! - [`owner`]: who may write, and how a stripe changes hands.
+//! - [`holders`]: who holds a run of cells, counted without contention.
+//! - [`pins`]: when what was taken out of the table may be used again.
 //!
 //! Everything here is safe code over [`primitive`](crate::primitive), so that loom can run it.
 
+pub(super) mod holders;
 mod notes;
 mod owner;
+pub(super) mod pins;
 
 use crate::primitive::{AtomicU64, RING};
 pub(crate) use notes::Note;
@@ -20,7 +24,9 @@ pub(crate) trait Cells {
 
 /// What stands before the cells of every stripe.
 ///
-/// Zeroed memory is a valid header: free, nothing committed, nothing pinned, no observation made.
+/// Zeroed memory is a valid header, the default: free, nothing committed, nothing pinned, no
+/// observation made.
+#[derive(Default)]
 #[repr(C)]
 pub(crate) struct Header {
     /// Who may write; 0 when free. See [`owner`].
@@ -33,23 +39,4 @@ pub(crate) struct Header {
     sequence: AtomicU64,
     /// The latest noted updates, the n-th at place n modulo [`RING`].
     notes: [Note; RING],
-}
-
-impl Header {
-    /// A header for tests; elsewhere headers are found in zeroed memory.
-    #[cfg(test)]
-    pub(crate) fn zeroed() -> Self {
-        Self {
-            owner: AtomicU64::new(0),
-            limit: AtomicU64::new(0),
-            pin: AtomicU64::new(0),
-            sequence: AtomicU64::new(0),
-            notes: std::array::from_fn(|_| Note::zeroed()),
-        }
-    }
-
-    /// The word in which the owner announces that it is changing the table.
-    pub(crate) fn pin(&self) -> &AtomicU64 {
-        &self.pin
-    }
 }

@@ -10,12 +10,10 @@
 //! 2012, <https://doi.org/10.1145/2247684.2247688>) whose readers repair instead of retrying.
 
 use super::{Cells, Header};
-use crate::primitive::{AtomicU64, Ordering, RING, fence};
-
-/// How many cells are copied at once: in less time than a writer takes for [`RING`] updates.
-const BLOCK: usize = 64;
+use crate::primitive::{AtomicU64, BLOCK, Ordering, RING, fence};
 
 /// What two cells hold after an update.
+#[derive(Default)]
 #[repr(C)]
 pub(crate) struct Note {
     /// The index of the first cell in the low half, of the second in the high half.
@@ -27,16 +25,6 @@ pub(crate) struct Note {
 }
 
 impl Note {
-    #[cfg(test)]
-    pub(super) fn zeroed() -> Self {
-        Self {
-            which: AtomicU64::new(0),
-            first: AtomicU64::new(0),
-            second: AtomicU64::new(0),
-            _unused: AtomicU64::new(0),
-        }
-    }
-
     #[inline(always)]
     fn write(&self, which: (u32, u32), values: (u64, u64)) {
         self.which.store(u64::from(which.0) | u64::from(which.1) << 32, Ordering::Relaxed);
