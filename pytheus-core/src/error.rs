@@ -105,6 +105,9 @@ pub enum RegisterError {
         /// How much there may be.
         limit: usize,
     },
+    /// A custom collector panicked where it should have declared its families.
+    #[error("the custom collector panicked in families(); nothing of it is registered")]
+    CollectorPanicked,
     /// The backend could not take the family.
     #[error(transparent)]
     Backend(#[from] BackendError),

@@ -72,7 +72,8 @@ struct Cell {
     labels: Arc<str>,
     cell: AnyCell,
     created: SystemTime,
-    times_held: u32,
+    /// The number of the look-up that last gave it.
+    last_use: u64,
 }
 
 /// Why a look-up ended at the overflow series.
@@ -171,7 +172,7 @@ impl CellFamily {
         series.by_labels.insert(labels.clone(), number);
         series
             .by_number
-            .insert(number, Cell { labels, cell: cell.clone(), created: now, times_held: 1 });
+            .insert(number, Cell { labels, cell: cell.clone(), created: now, last_use: number });
         Ok(cell)
     }
 
@@ -204,14 +205,14 @@ impl CellFamily {
         self.tell_removed(removed)
     }
 
-    /// Removes the series for which `keep`, given the labels, how often they were looked up and
-    /// whether somebody holds them, says no. Returns how many.
-    pub(crate) fn retain_idle(&self, mut keep: impl FnMut(&str, u32, bool) -> bool) -> usize {
+    /// Removes the series that nobody holds and for which `keep`, given the labels, a number that
+    /// changes with every look-up and whether somebody holds them, says no. Returns how many.
+    pub(crate) fn retain_idle(&self, mut keep: impl FnMut(&str, u64, bool) -> bool) -> usize {
         let mut series = self.series.lock();
         let idle: Vec<u64> = series
             .by_number
             .iter()
-            .filter(|(_, cell)| !keep(&cell.labels, cell.times_held, cell.cell.is_held()))
+            .filter(|(_, cell)| !keep(&cell.labels, cell.last_use, cell.cell.is_held()))
             .map(|(number, _)| *number)
             .collect();
         let removed = idle.into_iter().filter_map(|number| series.remove(number)).collect();
@@ -302,7 +303,9 @@ impl Series {
     fn find(&mut self, labels: &str) -> Option<AnyCell> {
         let number = self.by_labels.get(labels)?;
         let cell = self.by_number.get_mut(number)?;
-        cell.times_held = cell.times_held.wrapping_add(1);
+        // One count for making and looking up: no number stands for two uses.
+        cell.last_use = self.next;
+        self.next += 1;
         Some(cell.cell.clone())
     }
 

@@ -126,8 +126,14 @@ fn write(arena: &Arena, at: u32, text: &str, value: f64, time: SystemTime) {
     }
 }
 
-/// The exemplar of the cell at `offset`; `None` if there is none or it is being written.
+/// The exemplar of the cell at `offset`; `None` if there is none or it is being written all the time.
 pub(super) fn read(arena: &Arena, offset: u32) -> Option<Read> {
+    /// A writer that is not running keeps it unreadable; the next scrape may have more luck.
+    const TRIES: usize = 8;
+    (0..TRIES).find_map(|_| try_read(arena, offset))
+}
+
+fn try_read(arena: &Arena, offset: u32) -> Option<Read> {
     let at = arena.shared_cell(offset).load(Ordering::Acquire) as u32;
     if at == NO_RECORD {
         return None;

@@ -29,8 +29,9 @@ const RECORD_BYTES: usize = 4 << 30;
 const STRIPE_BYTES: usize = 512 << 20;
 /// Where a limit on address space refuses this little, private memory is not to be had.
 const LEAST_STRIPE_BYTES: usize = 1 << 20;
-/// What is left of the usual amount once it was refused: room for 85,000 counters.
-const MODESTY: usize = 256;
+/// Where there is a limit, the program needs what is left of it for itself: of the most that is to be
+/// had, one part in this many is taken.
+const LIMITED_SHARE: usize = 4;
 /// Past this many, threads borrow.
 const MOST_STRIPES: usize = 256;
 const STRIPES_PER_CPU: usize = 4;
@@ -41,39 +42,49 @@ impl Private {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let max_stripes = (STRIPES_PER_CPU * cpus).min(MOST_STRIPES) as u32;
         let mut geometry = Geometry::new(RECORD_BYTES, STRIPE_BYTES, max_stripes);
-        loop {
-            let bytes = geometry.record_bytes + geometry.stripes() as usize * geometry.stripe_bytes;
-            // SAFETY: a fresh private anonymous mapping at an address of the kernel's choice
-            // touches no memory that exists.
-            let base = unsafe {
-                libc::mmap(
-                    std::ptr::null_mut(),
-                    bytes,
-                    libc::PROT_NONE,
-                    libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                    -1,
-                    0,
-                )
+        if let Some(base) = map(&geometry) {
+            return Ok(Self { base, geometry });
+        }
+        let mut refused = std::io::Error::last_os_error();
+        while geometry.stripe_bytes / LIMITED_SHARE > LEAST_STRIPE_BYTES {
+            geometry.stripe_bytes /= 2;
+            geometry.record_bytes /= 2;
+            let Some(all) = map(&geometry) else {
+                refused = std::io::Error::last_os_error();
+                continue;
             };
-            if base != libc::MAP_FAILED
-                && let Some(base) = NonNull::new(base.cast())
-            {
+            // SAFETY: just mapped, and nobody has been told where.
+            unsafe { libc::munmap(all.as_ptr().cast(), bytes(&geometry)) };
+            geometry.stripe_bytes /= LIMITED_SHARE;
+            geometry.record_bytes /= LIMITED_SHARE;
+            if let Some(base) = map(&geometry) {
                 return Ok(Self { base, geometry });
             }
-            if geometry.stripe_bytes <= LEAST_STRIPE_BYTES {
-                return Err(BackendError::new(
-                    "local",
-                    BackendErrorKind::Full,
-                    format!("cannot reserve {bytes} bytes of address space; raise `ulimit -v`"),
-                )
-                .with_source(std::io::Error::last_os_error()));
-            }
-            // Address space is limited: be content with little of it, and leave the rest to others.
-            let less = if geometry.stripe_bytes == STRIPE_BYTES { MODESTY } else { 2 };
-            geometry.stripe_bytes /= less;
-            geometry.record_bytes /= less;
         }
+        let message = "the limit on address space leaves too little; raise `ulimit -v`";
+        Err(BackendError::new("local", BackendErrorKind::Full, message).with_source(refused))
     }
+}
+
+fn bytes(geometry: &Geometry) -> usize {
+    geometry.record_bytes + geometry.stripes() as usize * geometry.stripe_bytes
+}
+
+/// Address space for a geometry, without access; `None` if there is not that much.
+fn map(geometry: &Geometry) -> Option<NonNull<u8>> {
+    // SAFETY: a fresh private anonymous mapping at an address of the kernel's choice touches no
+    // memory that exists.
+    let base = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            bytes(geometry),
+            libc::PROT_NONE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            -1,
+            0,
+        )
+    };
+    if base == libc::MAP_FAILED { None } else { NonNull::new(base.cast()) }
 }
 
 // SAFETY: one mapping holds all areas one after the other, each a multiple of a page, for ever;

@@ -369,14 +369,16 @@ impl Family {
         self.remove_where(|labels, at, seen| !keep(labels) && self.remove_entry(at, seen))
     }
 
-    /// Removes every live series that has no holder and for which `keep`, given how often it was held
-    /// and whether it is, says no. Returns how many.
-    pub(crate) fn retain_idle(&self, mut keep: impl FnMut(&str, u32, bool) -> bool) -> usize {
+    /// Removes every live series that has no holder and for which `keep`, given a number that changes
+    /// with every look-up and whether it is held, says no. Returns how many.
+    pub(crate) fn retain_idle(&self, mut keep: impl FnMut(&str, u64, bool) -> bool) -> usize {
         let arena = self.arena();
         self.remove_where(|labels, at, seen| {
             let cells = arena.entry(at).body.load(Ordering::Relaxed);
             let held = place::is_held(arena, cells);
-            !keep(labels, place::times_held(arena, cells), held) && self.expire(at, seen)
+            // How often a record was held only grows, whatever series are in it.
+            let use_number = u64::from(at) << 32 | u64::from(place::times_held(arena, cells));
+            !keep(labels, use_number, held) && self.expire(at, seen)
         })
     }
 

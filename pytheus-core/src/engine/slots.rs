@@ -7,6 +7,7 @@ use super::stripe::{Cells, Header, Lease};
 use crate::primitive::AtomicU64;
 use crossbeam_utils::Backoff;
 use std::cell::Cell;
+use std::ops::Range;
 use std::ptr::NonNull;
 
 /// How many memories one process can have open. All engines on private memory share one.
@@ -168,7 +169,7 @@ pub(crate) fn with_borrowed_stripe<R>(
     offset: u32,
     update: impl FnOnce(Stripe) -> R,
 ) -> Option<R> {
-    Some(update(borrow(arena_at(slot)?, offset).stripe))
+    Some(update(borrow(arena_at(slot)?, offset, FOR_SIGNALS).stripe))
 }
 
 /// A stripe, given back on drop if it was only borrowed.
@@ -194,7 +195,7 @@ fn slow_path(slot: u16, offset: u32) -> Access {
     };
     match own(arena, offset) {
         Some(stripe) => Access { stripe, borrowed: false },
-        None => borrow(arena, offset),
+        None => borrow(arena, offset, FOR_THREADS),
     }
 }
 
@@ -240,15 +241,21 @@ impl Leases {
     }
 }
 
+/// The stripes that threads without one of their own borrow, and those that signal handlers borrow:
+/// a handler must not wait for what the thread it interrupted has borrowed.
+const FOR_THREADS: Range<u32> = 1..6;
+const FOR_SIGNALS: Range<u32> = FOR_THREADS.end..1 + Arena::BORROWABLE;
+
 /// One of the stripes that any thread may write for a moment, as its sole writer.
-fn borrow(arena: &'static Arena, offset: u32) -> Access {
+fn borrow(arena: &'static Arena, offset: u32, among: Range<u32>) -> Access {
     // Threads have stacks of their own, so this spreads them without thread-local storage.
     let here = 0_u8;
     let first = (&raw const here as usize >> 12) as u32;
     let backoff = Backoff::new();
     loop {
-        for turn in 0..Arena::BORROWABLE {
-            let stripe = arena.stripe(1 + first.wrapping_add(turn) % Arena::BORROWABLE);
+        let choice = among.end - among.start;
+        for turn in 0..choice {
+            let stripe = arena.stripe(among.start + first.wrapping_add(turn) % choice);
             if stripe.header().lease(&stripe, arena.owner(), |holder| arena.is_alive(holder))
                 == Lease::Granted
             {

@@ -32,6 +32,8 @@ pub(crate) struct FamilyCore {
     /// By declared label.
     defaults: Vec<Option<String>>,
     backing: Backing,
+    /// The labels of the overflow series; `None` for a family without labels of its own.
+    overflow: Option<String>,
     /// In no backend.
     detached: bool,
     clock: Arc<dyn Clock>,
@@ -54,10 +56,10 @@ enum Backing {
     Cells(Arc<CellFamily>),
 }
 
-/// When a series was last seen used, and how often it had been looked up then.
+/// When a series was last seen used, and the number of that use.
 #[derive(Clone, Copy)]
 struct LastUse {
-    times_held: u32,
+    number: u64,
     at: Duration,
 }
 
@@ -100,7 +102,9 @@ impl FamilyCore {
             let mut identity = crate::visit::Identity::new("", spec.kind)
                 .label_names(context.constants.iter().map(|(name, _)| name).chain(names));
             identity.name.clone_from(&spec.name);
-            identity.buckets = crate::Histogram::DEFAULT_BUCKETS.to_vec();
+            if spec.kind == crate::Kind::Histogram {
+                identity.buckets = crate::Histogram::DEFAULT_BUCKETS.to_vec();
+            }
             identity.states.clone_from(&spec.states);
             FamilyDesc::new(identity, spec.help.as_str())
         });
@@ -117,6 +121,7 @@ impl FamilyCore {
         let declared = spec.declared();
         let order = desc.identity.label_names.as_deref().unwrap_or_default();
         let template = Template::new(order, &context.constants, declared);
+        let overflow = overflow_labels(&desc, &context.constants);
         let by_label = spec.sorted_defaults();
         let defaults = declared.iter().map(|name| by_label.get(name.as_str()).cloned()).collect();
         Self {
@@ -126,6 +131,7 @@ impl FamilyCore {
             constants: context.constants.clone(),
             naming: context.naming,
             backing,
+            overflow,
             detached: false,
             clock: context.clock.clone(),
             idle: ForkMutex::default(),
@@ -296,14 +302,14 @@ impl FamilyCore {
     /// Where what finds no room is counted.
     #[cold]
     fn overflow<M: Metric>(&self, labels: &str) -> M {
-        let own = overflow_labels(&self.desc, &self.constants).unwrap_or_default();
+        let own = self.overflow.as_deref().unwrap_or_default();
         let now = self.clock.now();
         let reserved = match &self.backing {
-            Backing::Striped(family) => family.overflow(&own, now).map(At::Striped),
+            Backing::Striped(family) => family.overflow(own, now).map(At::Striped),
             Backing::Cells(family) => {
                 family.count_overflow();
-                let cell = family.find_or_create(&own, Room::Overflow, now, |cells, desc| {
-                    M::open(cells, desc, Labels::from_canonical(&own)).map(M::keep)
+                let cell = family.find_or_create(own, Room::Overflow, now, |cells, desc| {
+                    M::open(cells, desc, Labels::from_canonical(own)).map(M::keep)
                 });
                 cell.ok().and_then(|cell| M::take(&cell)).map(At::Cell)
             }
@@ -368,9 +374,9 @@ impl FamilyCore {
             std::mem::take(&mut idle.last_use)
         };
         let mut last_use = HashMap::with_capacity(before.len());
-        let is_fresh = |labels: &str, times_held: u32, held: bool| {
-            let last = before.get(labels).filter(|last| last.times_held == times_held && !held);
-            let last = last.copied().unwrap_or(LastUse { times_held, at: now });
+        let is_fresh = |labels: &str, number: u64, held: bool| {
+            let last = before.get(labels).filter(|last| last.number == number && !held);
+            let last = last.copied().unwrap_or(LastUse { number, at: now });
             last_use.insert(labels.to_owned(), last);
             held || now.saturating_sub(last.at) < after
         };
@@ -437,7 +443,10 @@ impl NoSeries {
             crate::BackendError::new("core", crate::BackendErrorKind::Full, message)
         };
         RegisterError::Backend(match self {
-            Self::Backend(error) => error,
+            Self::Backend(mut error) => {
+                error.message = format!("{family:?}: {}", error.message);
+                error
+            }
             Self::Cap => full("max_series leaves no room for the series of the defaults".into()),
             Self::Unregistered => full("it was unregistered while it was being registered".into()),
             Self::TooLong(bytes) => {

@@ -6,7 +6,7 @@ use crate::family::{LabelSpec, Spec};
 use crate::labels::{Labels, LabelsBuf};
 use crate::metric::Amount as _;
 use crate::names::{Naming, check_label_name};
-use crate::visit::{FamilyDesc, Identity, Kind, Stop, Value, Visitor};
+use crate::visit::{FamilyDesc, Identity, Stop, Value, Visitor};
 use crate::{Problem, RegisterError};
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -82,7 +82,8 @@ impl Registry {
     pub fn collector(&self, collector: impl Collector) -> Result<(), RegisterError> {
         let at = Location::caller();
         let mut families: Vec<(FamilyDesc, FamilyDesc)> = Vec::new();
-        for desc in collector.families() {
+        let declared = catch_unwind(AssertUnwindSafe(|| collector.families()));
+        for desc in declared.map_err(|_| RegisterError::CollectorPanicked)? {
             let exported = self.export(&desc)?;
             let others = families.iter().map(|(_, other)| &other.identity);
             check_samples(&exported.identity, others)?;
@@ -111,20 +112,8 @@ impl Registry {
             Some(names) => LabelSpec::Declared(names.clone()),
             None => LabelSpec::Open,
         };
-        let bounds = &identity.buckets;
-        spec.buckets = (!bounds.is_empty()).then(|| bounds.clone());
-        let mut exported = spec.describe(&context.prefix, &context.constants, context.naming)?;
-        if bounds.is_empty() {
-            // Nothing but +Inf, which a collector may have.
-            exported.identity.buckets.clear();
-        }
-        if identity.kind == Kind::Histogram && exported.identity.buckets.len() != bounds.len() {
-            return Err(RegisterError::Buckets {
-                family: exported.identity.name,
-                reason: "+Inf is implied; leave it out".into(),
-            });
-        }
-        Ok(exported)
+        spec.buckets = Some(identity.buckets.clone());
+        spec.describe(&context.prefix, &context.constants, context.naming)
     }
 
     /// Refuses a family that shows a name which a custom collector shows.
@@ -273,7 +262,7 @@ impl Visitor for Gather<'_> {
         let Some(current) = self.current else { return Ok(()) };
         let (declared, exported) = &self.entry.families[current];
         let name = exported.identity.name.clone();
-        let Some(value) = OwnedValue::new(value, declared) else {
+        let Some(value) = OwnedValue::new(value, exported) else {
             self.complain(&name, "a value does not fit the family's type; it is left out");
             return Ok(());
         };
