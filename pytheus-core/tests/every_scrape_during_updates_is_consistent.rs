@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use pytheus_backend_local::Local;
 use pytheus_core::{FamilyDesc, Labels, Registry, Stop, Value, Visitor};
 use std::collections::BTreeMap;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// No two have a common divisor, so a total tells whose updates are in it.
@@ -66,12 +67,14 @@ fn check(plan: &Plan) {
         sizes.observe(0.25);
     };
     let updating = AtomicBool::new(true);
-    let scrapes = std::thread::scope(|scope| {
+    let together = Barrier::new(plan.updaters + 1);
+    std::thread::scope(|scope| {
         let updaters: Vec<_> = (0..plan.updaters)
             .map(|thread| {
                 let kept: Vec<_> = KEYS.iter().map(|key| fleeting_times.with([key])).collect();
-                let (update, plan) = (&update, plan);
+                let (update, plan, together) = (&update, plan, &together);
                 scope.spawn(move || {
+                    together.wait();
                     for round in 0..plan.rounds as usize {
                         let key = (thread + round) % plan.keys;
                         update(key);
@@ -97,17 +100,16 @@ fn check(plan: &Plan) {
         }
         let scraper = scope.spawn(|| {
             let mut seen = Seen { most_in_flight: plan.updaters as f64, ..Seen::default() };
-            while updating.load(Ordering::Relaxed) {
+            together.wait();
+            while seen.scrapes == 0 || updating.load(Ordering::Relaxed) {
                 registry.collect_blocking().unwrap().visit(&mut seen).unwrap();
                 seen.scrapes += 1;
             }
-            seen.scrapes
         });
         updaters.into_iter().for_each(|updater| updater.join().unwrap());
         updating.store(false, Ordering::Relaxed);
-        scraper.join().unwrap()
+        scraper.join().unwrap();
     });
-    assert!(scrapes > 0, "nothing was scraped meanwhile");
 
     let total = |key: usize| {
         let rounds = 0..plan.rounds as usize;

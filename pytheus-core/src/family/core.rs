@@ -51,6 +51,7 @@ struct Idle {
     sweeper: u64,
 }
 
+#[derive(Clone)]
 enum Backing {
     Striped(engine::Family),
     Cells(Arc<CellFamily>),
@@ -80,8 +81,9 @@ impl FamilyCore {
         let (backing, desc, entered) = match &context.storage {
             StorageKind::Striped(engine) => {
                 let overflow = |desc: &FamilyDesc| overflow_labels(desc, &context.constants);
-                let (family, desc, entered) =
-                    engine.register(&desc, overflow, context.clock.now())?;
+                let (family, desc, entered) = engine
+                    .register(&desc, overflow, context.clock.now())
+                    .map_err(|error| of_family(error, &desc.identity.name))?;
                 (Backing::Striped(family), Arc::new(desc), entered)
             }
             StorageKind::Cells(table) => {
@@ -91,6 +93,11 @@ impl FamilyCore {
             }
         };
         Ok((Self::assemble(spec, desc, context, backing), entered))
+    }
+
+    /// The same family with its labels declared in another order.
+    pub(crate) fn reordered(&self, spec: Spec, context: &Context) -> Self {
+        Self::assemble(spec, self.desc.clone(), context, self.backing.clone())
     }
 
     /// A family that is in no backend, for what could not be registered. Whatever can be kept of
@@ -443,10 +450,7 @@ impl NoSeries {
             crate::BackendError::new("core", crate::BackendErrorKind::Full, message)
         };
         RegisterError::Backend(match self {
-            Self::Backend(mut error) => {
-                error.message = format!("{family:?}: {}", error.message);
-                error
-            }
+            Self::Backend(error) => return of_family(error.into(), family),
             Self::Cap => full("max_series leaves no room for the series of the defaults".into()),
             Self::Unregistered => full("it was unregistered while it was being registered".into()),
             Self::TooLong(bytes) => {
@@ -456,12 +460,28 @@ impl NoSeries {
     }
 }
 
+/// Makes what a backend complains of say which family it concerns.
+fn of_family(error: RegisterError, family: &str) -> RegisterError {
+    match error {
+        RegisterError::Backend(mut error) => {
+            error.message = format!("{family:?}: {}", error.message);
+            RegisterError::Backend(error)
+        }
+        other => other,
+    }
+}
+
 /// The labels of a family's overflow series; `None` for a family without labels of its own.
 fn overflow_labels(desc: &FamilyDesc, constants: &[(String, String)]) -> Option<String> {
     let mut text = String::new();
     let Some(names) = &desc.identity.label_names else {
         let constants = constants.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        return Some(sorted_labels(constants.chain([(OVERFLOW_LABEL, "true")])));
+        // No other label of the series may have the name.
+        let mut name = OVERFLOW_LABEL.to_owned();
+        while constants.clone().any(|(constant, _)| constant == name) {
+            name.push('_');
+        }
+        return Some(sorted_labels(constants.chain([(name.as_str(), "true")])));
     };
     let mut any = false;
     for name in names {

@@ -60,6 +60,14 @@ struct Families {
     samples: SampleNames,
 }
 
+/// To whom a family is new that was registered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum New {
+    Nowhere,
+    ToRegistry,
+    ToBackend,
+}
+
 /// A static that cannot register is reported once per source line; more problems than this are one
 /// problem.
 const MAX_PROBLEMS: usize = 1000;
@@ -118,16 +126,27 @@ impl Registry {
         spec: Spec,
         finish: impl FnOnce(Arc<FamilyCore>) -> Result<R, RegisterError>,
     ) -> Result<R, RegisterError> {
-        let (family, entered) = self.enter(spec)?;
+        let (family, new) = self.enter(spec)?;
         finish(family.clone()).inspect_err(|_| {
-            if entered && family.is_empty() {
+            if new == New::ToBackend && family.is_empty() {
                 self.unregister(family.name());
+            } else if new != New::Nowhere {
+                self.forget(&family);
             }
         })
     }
 
-    /// The family, and whether the backend did not have it before.
-    fn enter(&self, spec: Spec) -> Result<(Arc<FamilyCore>, bool), RegisterError> {
+    /// Takes a family out of this registry, but not out of the backend.
+    fn forget(&self, family: &Arc<FamilyCore>) {
+        let by_name = &mut self.shared.families.lock().by_name;
+        if by_name.get(family.name()).is_some_and(|known| Arc::ptr_eq(known, family)) {
+            // Not the last one: the caller holds it, too, so that nothing is dropped under the lock.
+            by_name.remove(family.name());
+        }
+    }
+
+    /// The family, and to whom it is new.
+    fn enter(&self, spec: Spec) -> Result<(Arc<FamilyCore>, New), RegisterError> {
         let context = &self.shared.context;
         let desc = spec.describe(&context.prefix, &context.constants, context.naming)?;
         let name = &desc.identity.name;
@@ -137,22 +156,22 @@ impl Registry {
             identity::agree(&family.desc().identity, &desc.identity)?;
             family.agree(&spec)?;
             if family.declared() == spec.declared() {
-                return Ok((family.clone(), false));
+                return Ok((family.clone(), New::Nowhere));
             }
             // The same labels in another order: a family of its own to look series up in.
-            let (family, entered) = FamilyCore::register(spec, context)?;
-            return Ok((Arc::new(family), entered));
+            return Ok((Arc::new(family.reordered(spec, context)), New::Nowhere));
         }
         self.check_collectors(&desc.identity)?;
         families.samples.check(&desc.identity)?;
         let (family, entered) = FamilyCore::register(spec, context)?;
+        let new = if entered { New::ToBackend } else { New::ToRegistry };
         let family = Arc::new(family);
         families.samples.claim(&family);
         let before = families.by_name.insert(desc.identity.name, family.clone());
         drop(families);
         // Under no lock: cells that go with it may be the user's.
         drop(before);
-        Ok((family, entered))
+        Ok((family, new))
     }
 
     /// Removes a family, by its exported name (an info's without `_info`), for everyone who shares the

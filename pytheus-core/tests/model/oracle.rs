@@ -43,6 +43,8 @@ struct Core {
     decl: Decl,
     /// Series, how often it had been used, when.
     idle: BTreeMap<Key, (usize, u64, u64)>,
+    /// When the series were last looked at.
+    swept_at: Option<u64>,
 }
 
 /// A series, exported or removed, for as long as somebody may hold it.
@@ -95,7 +97,10 @@ impl Oracle {
             }
         };
         if known.is_none() {
-            self.registered.insert(at, Core { family, decl: decl.clone(), idle: BTreeMap::new() });
+            self.registered.insert(
+                at,
+                Core { family, decl: decl.clone(), idle: BTreeMap::new(), swept_at: None },
+            );
         }
         match self.finish(at, decl) {
             Ok(handle) => Ok((family, handle)),
@@ -172,7 +177,9 @@ impl Oracle {
             if family.series.contains_key(&key) || capped < cap as usize {
                 return Ok(self.find_or_make(at.1, key));
             }
-            if expired || self.expire(at) == 0 {
+            // Looked at a moment ago, it is not looked at again.
+            let paused = self.registered[&at].swept_at == Some(self.now);
+            if expired || paused || self.expire(at) == 0 {
                 break;
             }
         }
@@ -284,6 +291,7 @@ impl Oracle {
         }
         let family = self.families.get_mut(at.1).expect("it is exported");
         let before = std::mem::take(&mut core.idle);
+        core.swept_at = Some(self.now);
         let mut removed = 0;
         family.series.retain(|key, series| {
             let Series { times, holders, .. } = self.series[*series];
