@@ -63,6 +63,73 @@ pub enum Area {
 /// - [`owner`](Self::owner) and [`is_alive`](Self::is_alive) never say that somebody is dead who may
 ///   still write.
 /// - Nobody writes the areas but engines of this library, by its own protocols.
+///
+/// # Examples
+///
+/// Memory from the allocator, all of it there from the start:
+///
+/// ```
+/// use pytheus_core::engine::{Area, Engine, Geometry, Memory};
+/// use pytheus_core::{BackendError, BackendErrorKind};
+/// use std::alloc::{Layout, alloc_zeroed};
+/// use std::num::NonZeroU64;
+/// use std::ops::Range;
+/// use std::ptr::NonNull;
+///
+/// /// Room for two threads of their own; more share what all engines have to lend.
+/// const GEOMETRY: Geometry = Geometry::new(1 << 20, 1 << 18, 2);
+///
+/// #[derive(Debug)]
+/// struct Allocated(NonNull<u8>);
+///
+/// // SAFETY: an address, behind which only atomics are reached.
+/// unsafe impl Send for Allocated {}
+/// // SAFETY: as above.
+/// unsafe impl Sync for Allocated {}
+///
+/// impl Allocated {
+///     fn new() -> Option<Self> {
+///         const PAGE: usize = 4096;
+///         let bytes = GEOMETRY.record_bytes + GEOMETRY.stripes() as usize * GEOMETRY.stripe_bytes;
+///         let layout = Layout::from_size_align(bytes, PAGE).ok()?;
+///         // SAFETY: the size is not zero. It is never freed.
+///         NonNull::new(unsafe { alloc_zeroed(layout) }).map(Self)
+///     }
+/// }
+///
+/// // SAFETY: one allocation, never freed, holds all areas side by side; it is zeroed and touchable
+/// // from the start; only this process has it, and no fork is meant to.
+/// unsafe impl Memory for Allocated {
+///     fn name(&self) -> &'static str {
+///         "allocated"
+///     }
+///     fn geometry(&self) -> Geometry {
+///         GEOMETRY
+///     }
+///     fn base(&self, area: Area) -> NonNull<u8> {
+///         let offset = match area {
+///             Area::Records => 0,
+///             Area::Stripe(n) => GEOMETRY.record_bytes + n as usize * GEOMETRY.stripe_bytes,
+///         };
+///         // SAFETY: the allocation holds the records and all stripes.
+///         unsafe { self.0.add(offset) }
+///     }
+///     fn commit(&self, _: Area, _: Range<usize>) -> Result<(), BackendError> {
+///         Ok(())
+///     }
+///     fn owner(&self) -> NonZeroU64 {
+///         NonZeroU64::MIN
+///     }
+///     fn is_alive(&self, _: NonZeroU64) -> bool {
+///         true
+///     }
+/// }
+///
+/// let full = || BackendError::new("allocated", BackendErrorKind::Full, "no memory");
+/// let engine = Engine::new(Allocated::new().ok_or_else(full)?)?;
+/// # let _ = engine;
+/// # Ok::<(), BackendError>(())
+/// ```
 pub unsafe trait Memory: Debug + Send + Sync + 'static {
     /// The scheme of the backend, for errors.
     fn name(&self) -> &'static str;

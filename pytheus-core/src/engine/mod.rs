@@ -12,7 +12,7 @@
 //! | `read` | adding up the stripes |
 //! | `arena` | one memory: allocation of cells and records, growth, retirement |
 //! | `entries`, `index` | the table: entries in lists, found through a hash trie |
-//! | `series`, `families` | what the entries mean |
+//! | `series`, `removal`, `families` | what the entries mean |
 //! | `exemplars` | one example per counter or bucket |
 //! | `scrape` | visiting everything |
 //! | `fork` | what a forked child must not inherit |
@@ -45,6 +45,7 @@ mod memory;
 mod place;
 mod private;
 mod read;
+mod removal;
 mod scrape;
 mod series;
 mod slots;

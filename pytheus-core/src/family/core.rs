@@ -1,5 +1,6 @@
 //! A registered family: what all its views and handles share.
 
+use super::idle::Idle;
 use super::key::{Template, with_text};
 use super::spec::{LabelSpec, Spec};
 use crate::backend::StorageKind;
@@ -12,9 +13,7 @@ use crate::table::{CellFamily, CellTable, NoCell, Room};
 use crate::time::Clock;
 use crate::visit::FamilyDesc;
 use crate::{LabelError, RegisterError};
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The value every label of an overflow series has.
 const OVERFLOW: &str = "__overflow__";
@@ -23,7 +22,7 @@ const OVERFLOW_LABEL: &str = "overflow";
 
 /// A family in a backend, with what is this process's own: defaults, cap, expiry.
 pub(crate) struct FamilyCore {
-    spec: Spec,
+    pub(super) spec: Spec,
     /// As stored: the labels in the first registrant's order.
     desc: Arc<FamilyDesc>,
     constants: Vec<(String, String)>,
@@ -31,37 +30,19 @@ pub(crate) struct FamilyCore {
     template: Template,
     /// By declared label.
     defaults: Vec<Option<String>>,
-    backing: Backing,
+    pub(super) backing: Backing,
     /// The labels of the overflow series; `None` for a family without labels of its own.
     overflow: Option<String>,
     /// In no backend.
     detached: bool,
-    clock: Arc<dyn Clock>,
-    idle: ForkMutex<Idle>,
-}
-
-/// What is known of the series that may expire.
-#[derive(Default)]
-struct Idle {
-    /// By labels.
-    last_use: HashMap<String, LastUse>,
-    /// When the series were last looked at.
-    swept_at: Option<Duration>,
-    /// The process in which somebody looks at them now; 0 for nobody.
-    sweeper: u64,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) idle: ForkMutex<Idle>,
 }
 
 #[derive(Clone)]
-enum Backing {
+pub(super) enum Backing {
     Striped(engine::Family),
     Cells(Arc<CellFamily>),
-}
-
-/// When a series was last seen used, and the number of that use.
-#[derive(Clone, Copy)]
-struct LastUse {
-    number: u64,
-    at: Duration,
 }
 
 /// What a family takes from its registry.
@@ -288,14 +269,6 @@ impl FamilyCore {
         })
     }
 
-    /// Whether idle series made room for others. Looking at them costs, so a full family does it
-    /// only so often, however many look-ups it gets.
-    fn make_room(&self) -> bool {
-        /// Of the time after which a series is idle.
-        const PART: u32 = 16;
-        self.expire_idle_every(self.spec.expire_idle.unwrap_or_default() / PART) > 0
-    }
-
     /// A family without labels has its one series whatever the cap, and so has one that is detached:
     /// there is nobody to hand an error to.
     fn cap(&self) -> u32 {
@@ -357,42 +330,6 @@ impl FamilyCore {
             Backing::Striped(family) => family.retain(keep),
             Backing::Cells(family) => family.retain(keep),
         }
-    }
-
-    /// Removes the series that nobody held and nobody looked up for as long as the family allows.
-    /// Returns how many.
-    pub(crate) fn expire_idle(&self) -> usize {
-        self.expire_idle_every(Duration::ZERO)
-    }
-
-    /// Like [`expire_idle`](Self::expire_idle), unless that was done less than `pause` ago or is being
-    /// done.
-    fn expire_idle_every(&self, pause: Duration) -> usize {
-        let Some(after) = self.spec.expire_idle else { return 0 };
-        let now = self.clock.elapsed();
-        let generation = engine::generation();
-        let before = {
-            let mut idle = self.idle.lock();
-            let paused = idle.swept_at.is_none_or(|at| now.saturating_sub(at) >= pause);
-            if idle.sweeper == generation || !paused {
-                return 0;
-            }
-            idle.sweeper = generation;
-            std::mem::take(&mut idle.last_use)
-        };
-        let mut last_use = HashMap::with_capacity(before.len());
-        let is_fresh = |labels: &str, number: u64, held: bool| {
-            let last = before.get(labels).filter(|last| last.number == number && !held);
-            let last = last.copied().unwrap_or(LastUse { number, at: now });
-            last_use.insert(labels.to_owned(), last);
-            held || now.saturating_sub(last.at) < after
-        };
-        let removed = match &self.backing {
-            Backing::Striped(family) => family.retain_idle(is_fresh),
-            Backing::Cells(family) => family.retain_idle(is_fresh),
-        };
-        *self.idle.lock() = Idle { last_use, swept_at: Some(now), sweeper: 0 };
-        removed
     }
 
     // ── open label sets ─────────────────────────────────────────────────────────────────────────

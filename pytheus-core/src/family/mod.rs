@@ -3,6 +3,7 @@
 mod builder;
 mod core;
 mod fixed;
+mod idle;
 mod key;
 mod open;
 mod partial;

@@ -1,0 +1,156 @@
+//! Series removed: one by one, by predicate, when idle, or with their family.
+
+use super::arena::NO_RECORD;
+use super::entries::{Key, State, state};
+use super::place;
+use super::series::{Family, read_labels};
+use super::stripe::pins::Pinned;
+use crate::primitive::{Ordering, fence};
+
+impl Family {
+    /// Removes the series with these labels; whether there was one.
+    pub(crate) fn remove(&self, labels: &str) -> bool {
+        let arena = self.arena();
+        let key = Key::new(arena, labels.as_bytes());
+        let found = self.body().index.locate(arena, key);
+        found.is_some_and(|at| {
+            let seen = arena.entry(at).state();
+            arena.text_is(at, key) && self.is_registered() && self.remove_entry(at, seen)
+        })
+    }
+
+    /// Removes every live series for which `keep` says no. Returns how many.
+    pub(crate) fn retain(&self, mut keep: impl FnMut(&str) -> bool) -> usize {
+        self.remove_where(|labels, at, seen| !keep(labels) && self.remove_entry(at, seen))
+    }
+
+    /// Removes every live series that has no holder and for which `keep`, given a number that changes
+    /// with every look-up and whether it is held, says no. Returns how many.
+    pub(crate) fn retain_idle(&self, mut keep: impl FnMut(&str, u64, bool) -> bool) -> usize {
+        let arena = self.arena();
+        self.remove_where(|labels, at, seen| {
+            let cells = arena.entry(at).body.load(Ordering::Relaxed);
+            let held = place::is_held(arena, cells);
+            // How often a record was held only grows, whatever series are in it.
+            let use_number = u64::from(at) << 32 | u64::from(place::times_held(arena, cells));
+            !keep(labels, use_number, held) && self.expire(at, seen)
+        })
+    }
+
+    fn remove_where(&self, mut remove: impl FnMut(&str, u32, State) -> bool) -> usize {
+        let arena = self.arena();
+        let mut text = Vec::new();
+        let mut removed = 0;
+        for at in self.body().series.iter(arena) {
+            let Some(seen) = read_labels(arena, at, &mut text) else { continue };
+            if !self.is_registered() {
+                break;
+            }
+            if remove(&String::from_utf8_lossy(&text), at, seen) {
+                removed += 1;
+            }
+        }
+        removed
+    }
+
+    /// Removes a series unless somebody holds it, however late.
+    fn expire(&self, at: u32, seen: State) -> bool {
+        let arena = self.arena();
+        let entry = arena.entry(at);
+        let expiring = seen.with(state::EXPIRING);
+        if !seen.is(state::LIVE) || !entry.change(seen, expiring) {
+            return false;
+        }
+        // Either we see that somebody holds it, or they see that it is about to expire.
+        fence(Ordering::SeqCst);
+        if place::is_held(arena, entry.body.load(Ordering::Relaxed)) {
+            entry.change(expiring, seen);
+            return false;
+        }
+        self.remove_entry(at, expiring)
+    }
+
+    /// Removes what creations left that came too late for [`remove_all`](Self::remove_all).
+    pub(super) fn clear_leftovers(&self, pinned: &Pinned) {
+        let arena = self.arena();
+        for at in self.body().series.iter(arena) {
+            let seen = arena.entry(at).state();
+            if seen.is_shown() || seen.is(state::RESERVED) || seen.is(state::PENDING) {
+                self.unlink(pinned, at, seen);
+            }
+        }
+    }
+
+    /// Removes everything, the room for the overflow series included: the family is unregistered.
+    pub(super) fn remove_all(&self) {
+        let (arena, body) = (self.arena(), self.body());
+        let overflow = body.overflow.swap(NO_RECORD, Ordering::AcqRel);
+        for at in body.series.iter(arena) {
+            let seen = arena.entry(at).state();
+            if at != overflow && seen.is_shown() {
+                self.remove_entry(at, seen);
+            } else if seen.is_shown() || seen.is(state::RESERVED) {
+                // It was never counted among those that live.
+                arena.pin(|pinned| self.unlink(pinned, at, seen));
+            }
+        }
+    }
+
+    fn remove_entry(&self, at: u32, seen: State) -> bool {
+        let (arena, body) = (self.arena(), self.body());
+        if !seen.is_shown() {
+            return false;
+        }
+        if at == body.overflow.load(Ordering::Acquire) {
+            return arena.pin(|pinned| self.renew_overflow(pinned, at, seen));
+        }
+        let removed = arena.pin(|pinned| self.unlink(pinned, at, seen));
+        if removed {
+            body.live.fetch_sub(1, Ordering::Relaxed);
+        }
+        removed
+    }
+
+    /// Removes the overflow series and reserves another one in its place.
+    fn renew_overflow(&self, pinned: &Pinned, at: u32, seen: State) -> bool {
+        let (arena, body) = (self.arena(), self.body());
+        let mut text = Vec::new();
+        arena.copy_text(at, &mut text);
+        let key = Key::new(arena, &text);
+        let Ok(new) = self.entry_for(pinned, key, arena.entry(at).created()) else {
+            // There is no memory for another one, so it is hidden until it is needed again.
+            return arena.entry(at).change(seen, seen.with(state::RESERVED));
+        };
+        if !self.unlink(pinned, at, seen) {
+            self.give_up(new);
+            return false;
+        }
+        let reserved = match body.index.insert(arena, key, new) {
+            Ok(None) => {
+                self.hide(new);
+                new
+            }
+            // Somebody asked for a series of these very labels meanwhile, or the index is full.
+            other => {
+                self.give_up(new);
+                other.ok().flatten().unwrap_or(NO_RECORD)
+            }
+        };
+        body.overflow.store(reserved, Ordering::Release);
+        true
+    }
+
+    fn unlink(&self, _: &Pinned, at: u32, seen: State) -> bool {
+        let (arena, body) = (self.arena(), self.body());
+        let entry = arena.entry(at);
+        let removed = seen.with(state::REMOVED);
+        if !entry.change(seen, removed) {
+            return false;
+        }
+        body.index.unlink(arena, at);
+        entry.set_stamp(arena.retire());
+        entry.change(removed, removed.with(state::UNLINKED));
+        body.unlinked.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+}
