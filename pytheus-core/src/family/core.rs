@@ -36,7 +36,7 @@ pub(crate) struct FamilyCore {
     /// In no backend.
     detached: bool,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) idle: ForkMutex<Idle>,
+    pub(super) idle: Arc<ForkMutex<Idle>>,
 }
 
 #[derive(Clone)]
@@ -78,7 +78,11 @@ impl FamilyCore {
 
     /// The same family with its labels declared in another order.
     pub(crate) fn reordered(&self, spec: Spec, context: &Context) -> Self {
-        Self::assemble(spec, self.desc.clone(), context, self.backing.clone())
+        let backing = self.backing.clone();
+        Self {
+            idle: self.idle.clone(),
+            ..Self::assemble(spec, self.desc.clone(), context, backing)
+        }
     }
 
     /// A family that is in no backend, for what could not be registered. Whatever can be kept of
@@ -122,7 +126,7 @@ impl FamilyCore {
             overflow,
             detached: false,
             clock: context.clock.clone(),
-            idle: ForkMutex::default(),
+            idle: Arc::default(),
             spec,
         }
     }
