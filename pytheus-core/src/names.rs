@@ -9,7 +9,7 @@ const EMPTY: &str = "it must not be empty";
 const LONG: &str = "it must not be longer than 1,024 bytes";
 const RESERVED_LABEL: &str = "names that begin with __ are reserved for internal use";
 const RESERVED_METRIC: &str =
-    "names that begin with pytheus_ are kept for the library's own metrics";
+    "pytheus, and names that begin with pytheus_, are kept for the library's own metrics";
 
 /// Longer names are mistakes; it also bounds what one registration can weigh.
 const MAX_NAME_BYTES: usize = 1024;
@@ -23,7 +23,7 @@ pub(crate) enum Naming {
 
 /// Checks a family's full name; the error says what is allowed.
 pub(crate) fn check_metric_name(name: &str, naming: Naming) -> Result<(), &'static str> {
-    if name.starts_with("pytheus_") {
+    if name.starts_with("pytheus_") || name == "pytheus" {
         return Err(RESERVED_METRIC);
     }
     check(name, naming, METRIC, |first, b| {

@@ -1,8 +1,8 @@
-//! Application metrics for one process, many processes and many hosts.
+//! Application metrics, wherever they are kept.
 //!
-//! The same instrumentation code runs in one process, in many processes of one host, and on many
-//! hosts. Only the backend named in the configuration changes. An update is a store to memory: it does
-//! no I/O, takes no lock and cannot fail, whatever the backend.
+//! The instrumentation code is the same whatever the backend, which the configuration names: today
+//! `local:`, the memory of this process, or a scheme of yours. An update is a store to memory: it does
+//! no I/O, takes no lock and cannot fail.
 //!
 //! This crate is the front door: it turns a configuration into a backend ([`connect`],
 //! [`connect_env`], [`BackendSettings`]), keeps the global registry ([`init`], [`global`]) with the

@@ -65,6 +65,20 @@ pub(super) const NO_RECORD: u32 = 0;
 
 static ARENAS: [AtomicPtr<Arena>; SLOTS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; SLOTS];
 
+/// Where the cells begin that all writers of an arena share: one load away from a gauge's handle.
+static SHARED_CELLS: [AtomicPtr<AtomicU64>; SLOTS] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; SLOTS];
+
+/// The cell at `offset` that all writers of the arena in `slot` share.
+#[inline(always)]
+pub(super) fn shared_cell_at(slot: u16, offset: u32) -> &'static AtomicU64 {
+    let cells = NonNull::new(SHARED_CELLS[slot as usize % SLOTS].load(Ordering::Relaxed));
+    // A handle has the slot of an arena that is open.
+    let cells = cells.unwrap_or_else(|| unreachable!("engine slot {slot} holds no memory"));
+    // SAFETY: the shared stripe stays mapped, and cells of a published run are committed in it.
+    unsafe { cells.add(offset as usize).as_ref() }
+}
+
 /// The arena that a handle's slot means.
 #[inline]
 pub(super) fn arena_at(slot: u16) -> Option<&'static Arena> {
@@ -120,11 +134,15 @@ impl Arena {
         // Slots are never given back: 64 segments over the life of a process are plenty.
         for (slot, free) in ARENAS.iter().enumerate() {
             arena.slot = slot as u16;
+            let shared = arena.cells[Self::SHARED as usize].as_ptr();
             let entered = Box::into_raw(arena);
             let null = std::ptr::null_mut();
             match free.compare_exchange(null, entered, Ordering::AcqRel, Ordering::Relaxed) {
-                // SAFETY: it came from a box that is leaked from here on.
-                Ok(_) => return Ok(unsafe { &*entered }),
+                Ok(_) => {
+                    SHARED_CELLS[slot].store(shared, Ordering::Release);
+                    // SAFETY: it came from a box that is leaked from here on.
+                    return Ok(unsafe { &*entered });
+                }
                 // SAFETY: it came from a box, and nobody else has seen it.
                 Err(_) => arena = unsafe { Box::from_raw(entered) },
             }

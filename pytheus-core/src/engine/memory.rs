@@ -33,7 +33,7 @@ impl Geometry {
 
     /// How many stripes need room, [`COMMON_STRIPES`](Self::COMMON_STRIPES) included.
     pub const fn stripes(&self) -> u32 {
-        Self::COMMON_STRIPES + self.max_stripes
+        Self::COMMON_STRIPES.saturating_add(self.max_stripes)
     }
 }
 

@@ -1,21 +1,8 @@
-//! The striped cell engine, and depth 3 of [`backend`](crate::backend): memory of your own.
+//! The striped cell engine, and what it takes to give it memory of your own.
 //!
 //! An update is a plain load, add and store to the calling thread's own copy of the cells, its
-//! *stripe*; a scrape adds the stripes up. Nobody waits for anybody, and a writer that stops or dies
+//! *stripe*; a scrape adds the stripes up. (A gauge, which is set, is one cell for all threads.) Nobody waits for anybody, and a writer that stops or dies
 //! at any instruction leaves nothing locked.
-//!
-//! | module | what |
-//! |---|---|
-//! | `stripe` | the protocols on one stripe: observations never half visible, ownership, repair |
-//! | `slots` | the thread-local table of stripes, leases, borrowing |
-//! | `place` | what a handle holds: the address of a series' cells, and the updates |
-//! | `read` | adding up the stripes |
-//! | `arena` | one memory: allocation of cells and records, growth, retirement |
-//! | `entries`, `index` | the table: entries in lists, found through a hash trie |
-//! | `series`, `removal`, `families` | what the entries mean |
-//! | `exemplars` | one example per counter or bucket |
-//! | `scrape` | visiting everything |
-//! | `fork` | what a forked child must not inherit |
 //!
 //! # Signals
 //!
@@ -32,6 +19,22 @@
 //! A series takes its record (32 bytes and the text of its labels) once, and its cells (8 bytes each:
 //! 3 for a counter, 2 more than buckets for a histogram) in every stripe whose thread touched a
 //! series near it. There are four stripes per CPU, at most 256; threads beyond share eight more.
+
+// | module | what |
+// |---|---|
+// | `stripe` | the protocols on one stripe: observations never half visible, ownership, repair |
+// | `slots` | the thread-local table of stripes, leases, borrowing |
+// | `place` | what a handle holds: the address of a series' cells, and the updates |
+// | `read` | adding up the stripes |
+// | `memory`, `private` | where the cells and records are: somebody's memory, or this process' own |
+// | `bounds`, `coding` | bucket bounds, interned; a family's identity as it is stored |
+// | `arena` | one memory: allocation of cells and records, growth, retirement |
+// | `entries`, `index` | the table: entries in lists, found through a hash trie |
+// | `series`, `removal`, `families` | what the entries mean |
+// | `exemplars` | one example per counter or bucket |
+// | `scrape` | visiting everything |
+// | `fork` | what a forked child must not inherit |
+//
 
 mod arena;
 mod bounds;

@@ -1,6 +1,6 @@
 //! Where the cells of a series are: what a handle holds.
 
-use super::arena::{Arena, arena_at};
+use super::arena::{Arena, arena_at, shared_cell_at};
 use super::bounds::Bounds;
 use super::families;
 use super::read;
@@ -97,7 +97,7 @@ impl Place {
     /// The one cell that all writers share.
     #[inline(always)]
     pub(crate) fn shared(&self) -> &AtomicU64 {
-        self.arena().shared_cell(self.offset + layout::VALUE)
+        shared_cell_at(self.slot, self.offset + layout::VALUE)
     }
 
     // ── in signal handlers ──────────────────────────────────────────────────────────────────────
@@ -175,6 +175,7 @@ impl Place {
     pub(super) fn arena(&self) -> &'static Arena {
         match arena_at(self.slot) {
             Some(arena) => arena,
+            // A place is made by an arena that has entered itself into the table before.
             None => unreachable!("engine slot {} holds no memory", self.slot),
         }
     }

@@ -13,7 +13,7 @@ const BACKEND_CONFIG: &str = "PYTHEUS_BACKEND_CONFIG";
 
 /// Opens the backend that `url` names.
 ///
-/// A URL is a scheme, a location and options: `local:`, `shm:///dev/shm/shop?max_bytes=64MiB`. The
+/// A URL is a scheme, a location and options: `local:`, `mine://here?max_bytes=64MiB`. The
 /// options are the backend's own. Keys and values are percent-decoded, so that `&`, `=`, `#` and `%`
 /// can be written as `%26`, `%3D`, `%23` and `%25`; a `+` is a plus sign. A key is given once.
 ///

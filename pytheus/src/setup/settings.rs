@@ -82,7 +82,7 @@ impl BackendSettings {
     /// Reads a file: TOML if its name ends in `.toml`, JSON if it ends in `.json`.
     ///
     /// ```toml
-    /// url = "shm:///dev/shm/shop"
+    /// url = "mine://here"
     /// max_bytes = "64MiB"
     /// ```
     ///
