@@ -297,8 +297,25 @@ impl List {
         })
     }
 
+    /// The first of the next `most` entries that `take` takes, from where the last search ended.
+    pub(super) fn sweep(
+        &self,
+        arena: &Arena,
+        cursor: &AtomicU32,
+        most: usize,
+        mut take: impl FnMut(u32) -> bool,
+    ) -> Option<u32> {
+        let mut at = cursor.load(Ordering::Relaxed);
+        let found = (0..most).find_map(|_| {
+            at = self.after(arena, at);
+            (at != NO_RECORD && take(at)).then_some(at)
+        });
+        cursor.store(at, Ordering::Relaxed);
+        found
+    }
+
     /// The entry after `at`, beginning again at the end.
-    pub(super) fn after(&self, arena: &Arena, at: u32) -> u32 {
+    fn after(&self, arena: &Arena, at: u32) -> u32 {
         let next = if at == NO_RECORD { NO_RECORD } else { arena.entry(at).next() };
         if next == NO_RECORD { self.first.load(Ordering::Acquire) } else { next }
     }

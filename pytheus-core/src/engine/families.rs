@@ -263,21 +263,15 @@ impl Engine {
         if root.unlinked.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let mut at = root.cursor.load(Ordering::Relaxed);
-        let found = (0..SWEEP).find_map(|_| {
-            at = root.families.after(arena, at);
-            if at == NO_RECORD {
-                return None;
-            }
+        let found = root.families.sweep(arena, &root.cursor, SWEEP, |at| {
             let entry = arena.entry(at);
             let seen = entry.state();
-            let free = seen.is(state::UNLINKED)
+            seen.is(state::UNLINKED)
                 && entry.fits(key)
                 && self.body(at).run.load(Ordering::Relaxed) == run
-                && arena.is_forgotten(entry.epoch());
-            (free && arena.claim(at, seen, key)).then_some(at)
+                && arena.is_forgotten(entry.epoch())
+                && arena.claim(at, seen, key)
         });
-        root.cursor.store(at, Ordering::Relaxed);
         if found.is_some() {
             root.unlinked.fetch_sub(1, Ordering::Relaxed);
         }

@@ -233,21 +233,15 @@ impl Family {
         if body.unlinked.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let mut at = body.cursor.load(Ordering::Relaxed);
-        let found = (0..SWEEP).find_map(|_| {
-            at = body.series.after(arena, at);
-            if at == NO_RECORD {
-                return None;
-            }
+        let found = body.series.sweep(arena, &body.cursor, SWEEP, |at| {
             let entry = arena.entry(at);
             let seen = entry.state();
-            let free = seen.is(state::UNLINKED)
+            seen.is(state::UNLINKED)
                 && entry.fits(key)
                 && arena.is_forgotten(entry.epoch())
-                && !place::is_held(arena, entry.body.load(Ordering::Relaxed));
-            (free && arena.claim(at, seen, key)).then_some(at)
+                && !place::is_held(arena, entry.body.load(Ordering::Relaxed))
+                && arena.claim(at, seen, key)
         });
-        body.cursor.store(at, Ordering::Relaxed);
         if found.is_some() {
             body.unlinked.fetch_sub(1, Ordering::Relaxed);
         }
