@@ -1,4 +1,4 @@
-//! The striped cell engine, and depth 3 of [`backend`](crate::backend): memory of your own.
+//! The striped cell engine, and memory of your own for a [`backend`](crate::backend).
 //!
 //! An update is a plain load, add and store to the calling thread's own copy of the cells, its
 //! *stripe*; a scrape adds the stripes up. Nobody waits for anybody, and a writer that stops or dies
