@@ -2,9 +2,9 @@
 //!
 //! # Bring your own
 //!
-//! Pick the depth that fits the store:
+//! Pick what fits the store:
 //!
-//! | depth | implement | when |
+//! | what | implement | when |
 //! |---|---|---|
 //! | cells of your own | [`Cells`] | every single update is told to somebody at once |
 //! | memory of your own | [`Memory`](crate::engine::Memory) | several processes can map the same memory |
@@ -31,6 +31,18 @@ use std::sync::Arc;
 ///
 /// The table of families and series is always the core's; this says in whose memory it is, or who
 /// hands out the cells.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::{Storage, cells::Heap, engine::Engine};
+///
+/// let striped = Storage::striped(Engine::private()?);
+/// let cells = Storage::cells(Heap);
+/// assert_eq!(format!("{cells:?}"), "Cells");
+/// assert!(format!("{striped:?}").starts_with("Striped"));
+/// # Ok::<(), pytheus_core::BackendError>(())
+/// ```
 #[derive(Clone)]
 pub struct Storage(pub(crate) StorageKind);
 
@@ -70,6 +82,24 @@ impl Debug for Storage {
 }
 
 /// What a collection found. Waiting is over and errors are over: it can be visited, more than once.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::Registry;
+/// use pytheus_exposition::encode_text;
+///
+/// let registry = Registry::new(Local::new());
+/// let hits = registry.counter("hits_total", "Hits").register()?;
+/// hits.inc();
+/// let collection = registry.collect_blocking()?;
+/// hits.inc();
+/// let mut page = Vec::new();
+/// encode_text(&collection, &mut page)?;
+/// assert!(page.ends_with(b"hits_total 2\n")); // read while it is visited
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Collection(Box<dyn Visit>);
 
 impl Collection {
@@ -95,6 +125,28 @@ impl Debug for Collection {
 }
 
 /// What stands behind a [`Collection`].
+///
+/// # Examples
+///
+/// One gauge that is always 1:
+///
+/// ```
+/// use pytheus_core::{
+///     Collection, FamilyDesc, Identity, Kind, Labels, Stop, Value, Visit, Visitor,
+/// };
+///
+/// struct Up;
+/// impl Visit for Up {
+///     fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
+///         visitor.family(&FamilyDesc::new(Identity::new("up", Kind::Gauge), "Always"))?;
+///         visitor.series(Labels::none(), &Value::Gauge { value: 1.0 })
+///     }
+/// }
+/// let mut page = Vec::new();
+/// pytheus_exposition::encode_text(&Collection::new(Up), &mut page)?;
+/// assert!(page.ends_with(b"up 1\n"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub trait Visit: Send {
     /// Shows everything to `visitor`: families in name order, series in a stable order.
     ///
@@ -111,6 +163,22 @@ impl<V: Visit + Sync + ?Sized> Visit for Arc<V> {
 }
 
 /// Something that can be scraped: a registry, a backend's memory opened read-only.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::{Registry, Source};
+/// use pytheus_exposition::encode_text;
+///
+/// let registry = Registry::new(Local::new());
+/// registry.counter("hits_total", "Hits").register()?.inc();
+/// let source: Box<dyn Source> = Box::new(registry);
+/// let mut page = Vec::new();
+/// encode_text(&source.collect_blocking()?, &mut page)?;
+/// assert!(page.ends_with(b"hits_total 1\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[async_trait]
 pub trait Source: Send + Sync {
     /// Reads everything. May wait and may fail.

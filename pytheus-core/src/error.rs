@@ -263,6 +263,18 @@ impl BackendError {
 }
 
 /// What sort of failure a [`BackendError`] is.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::{BackendError, BackendErrorKind};
+///
+/// fn may_pass(error: &BackendError) -> bool {
+///     matches!(error.kind, BackendErrorKind::Unavailable | BackendErrorKind::TimedOut)
+/// }
+/// assert!(may_pass(&BackendError::new("redis", BackendErrorKind::TimedOut, "no answer in 5 s")));
+/// assert!(!may_pass(&BackendError::new("file", BackendErrorKind::Denied, "cannot write")));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BackendErrorKind {
@@ -359,6 +371,20 @@ pub enum ConfigError {
 /// Something that went wrong where no error could be returned, such as the first touch of a static.
 ///
 /// See [`Registry::problems`](crate::Registry::problems).
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::Registry;
+///
+/// let registry = Registry::new(Local::new());
+/// let hits = registry.counter("1x", "Starts with a digit").or_detached();
+/// hits.inc(); // counts, but is not exported
+/// let problems = registry.problems();
+/// assert_eq!(problems[0].metric, "1x");
+/// assert!(problems[0].message.contains("is not valid"));
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Problem {

@@ -4,6 +4,15 @@ use crate::labels::Labels;
 use std::time::SystemTime;
 
 /// The type of a family.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::Kind;
+///
+/// assert_eq!(Kind::UpDownCounter.as_str(), "gauge"); // in a format
+/// assert_eq!(Kind::UpDownCounter.to_string(), "up-down counter"); // for people
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -52,6 +61,20 @@ impl std::fmt::Display for Kind {
 /// How the values that several processes set become samples.
 ///
 /// With one process all modes show its value; `All` and `LiveAll` add its `pid`.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::{GaugeMode, Registry};
+///
+/// let registry = Registry::new(Local::new());
+/// let peak = registry.gauge("peak_bytes", "Most memory used").mode(GaugeMode::Max).register()?;
+/// peak.set(4096);
+/// assert_eq!(registry.value("peak_bytes", [])?, Some(4096.0)); // the most of any process
+/// assert_eq!(GaugeMode::default(), GaugeMode::Shared);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GaugeMode {
@@ -112,6 +135,19 @@ impl FamilyDesc {
 /// What all who share a backend must agree on about a family.
 ///
 /// Defaults, caps and expiry are each process's own and not here.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::{Identity, Kind};
+///
+/// let latency = Identity::new("latency_seconds", Kind::Histogram)
+///     .label_names(["route"])
+///     .buckets([0.1, 1.0])
+///     .unit("seconds");
+/// assert_eq!(latency.buckets, [0.1, 1.0]);
+/// assert_ne!(latency, latency.clone().open_labels());
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Identity {
@@ -189,6 +225,17 @@ impl Identity {
 }
 
 /// A number that stays exact while it is whole.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::Number;
+///
+/// let large = u64::MAX - 1;
+/// assert_ne!(Number::Int(large), Number::Int(u64::MAX)); // as floats they are one
+/// assert_eq!(Number::Int(large).as_f64(), Number::Int(u64::MAX).as_f64());
+/// assert_eq!(Number::Float(0.5).as_f64(), 0.5);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Number {
     /// A whole number.
@@ -208,6 +255,18 @@ impl Number {
 }
 
 /// One example of what a sample counts, such as the trace of a slow request.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::{Exemplar, LabelsBuf};
+/// use std::time::SystemTime;
+///
+/// let labels = LabelsBuf::from_pairs([("trace_id", "4bf92f35")]);
+/// let slow = Exemplar::new(labels.as_labels(), 2.5, SystemTime::now());
+/// assert_eq!(slow.labels.get("trace_id").as_deref(), Some("4bf92f35"));
+/// assert_eq!(slow.value, 2.5);
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Exemplar<'a> {
@@ -227,6 +286,19 @@ impl<'a> Exemplar<'a> {
 }
 
 /// The value of one series at a scrape.
+///
+/// # Examples
+///
+/// The count of a histogram is the sum over its buckets:
+///
+/// ```
+/// use pytheus_core::{Kind, Value};
+///
+/// let value = Value::Histogram { counts: &[2, 1], sum: 3.5, created: None, exemplars: &[] };
+/// assert!(value.fits(Kind::Histogram));
+/// let Value::Histogram { counts, .. } = value else { unreachable!() };
+/// assert_eq!(counts.iter().sum::<u64>(), 3);
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Value<'a> {
@@ -296,6 +368,33 @@ impl Value<'_> {
 }
 
 /// The visitor wants no more. Why is the visitor's own business: an encoder keeps its `io::Error`.
+///
+/// # Examples
+///
+/// A visitor that has seen enough at the first family:
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::{FamilyDesc, Labels, Registry, Stop, Value, Visitor};
+///
+/// struct First(String);
+/// impl Visitor for First {
+///     fn family(&mut self, family: &FamilyDesc) -> Result<(), Stop> {
+///         self.0 = family.identity.name.clone();
+///         Err(Stop)
+///     }
+///     fn series(&mut self, _: Labels<'_>, _: &Value<'_>) -> Result<(), Stop> {
+///         Ok(())
+///     }
+/// }
+/// let registry = Registry::new(Local::new());
+/// registry.counter("b_total", "Second").register()?;
+/// registry.counter("a_total", "First").register()?;
+/// let mut first = First(String::new());
+/// assert_eq!(registry.collect_blocking()?.visit(&mut first), Err(Stop));
+/// assert_eq!(first.0, "a_total");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stop;
 

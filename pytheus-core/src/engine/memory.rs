@@ -1,4 +1,4 @@
-//! Depth 3: memory of your own.
+//! Memory of your own.
 
 use crate::BackendError;
 use std::fmt::Debug;
@@ -7,6 +7,18 @@ use std::ops::Range;
 use std::ptr::NonNull;
 
 /// How large the areas of a [`Memory`] are.
+///
+/// # Examples
+///
+/// Room for two threads of their own; see [`Memory`] for a memory of that size:
+///
+/// ```
+/// use pytheus_core::engine::Geometry;
+///
+/// let geometry = Geometry::new(1 << 20, 1 << 18, 2);
+/// assert_eq!(geometry.stripes(), Geometry::COMMON_STRIPES + 2);
+/// assert_eq!(geometry.chunk_bytes, 64 * 1024);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Geometry {
@@ -38,6 +50,23 @@ impl Geometry {
 }
 
 /// A part of a [`Memory`].
+///
+/// # Examples
+///
+/// Areas side by side; see [`Memory`] for the rest of such a memory:
+///
+/// ```
+/// use pytheus_core::engine::{Area, Geometry};
+///
+/// fn offset(geometry: &Geometry, area: Area) -> usize {
+///     match area {
+///         Area::Records => 0,
+///         Area::Stripe(n) => geometry.record_bytes + n as usize * geometry.stripe_bytes,
+///     }
+/// }
+/// let geometry = Geometry::new(1 << 20, 1 << 18, 2);
+/// assert_eq!(offset(&geometry, Area::Stripe(1)), (1 << 20) + (1 << 18));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Area {
     /// The table of families and series.

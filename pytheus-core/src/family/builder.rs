@@ -12,6 +12,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What registering gives, by the labels that were declared. Sealed.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::{Bare, Counter, Named, Registry, Shape};
+///
+/// let registry = Registry::new(Local::new());
+/// let hits: <Bare as Shape<Counter>>::Registered =
+///     registry.counter("hits_total", "Hits").register()?;
+/// hits.inc(); // it is a `Counter`
+/// let orders: <Named<1> as Shape<Counter>>::Registered =
+///     registry.counter("orders_total", "Orders").label_names(["channel"]).register()?;
+/// orders.with(["web"]).inc(); // it is a `Family<Counter, 1>`
+/// assert_eq!(hits.get(), orders.with(["web"]).get());
+/// # Ok::<(), pytheus_core::RegisterError>(())
+/// ```
 pub trait Shape<M: Metric>: sealed::Shape<M> {
     /// The handle or family that [`FamilyBuilder::register`] returns.
     type Registered: Clone + Send + Sync + 'static;
@@ -30,18 +47,102 @@ mod sealed {
 }
 
 /// No labels: registering gives the handle at once.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::{Bare, Counter, FamilyBuilder, Registry};
+///
+/// let registry = Registry::new(Local::new());
+/// let hits: FamilyBuilder<'_, Counter, Bare> = registry.counter("hits_total", "Hits");
+/// let hits: Counter = hits.register()?;
+/// hits.inc();
+/// assert_eq!(hits.get(), Some(1.0));
+/// # Ok::<(), pytheus_core::RegisterError>(())
+/// ```
 #[derive(Debug)]
 pub struct Bare;
 /// `N` labels named in the code: registering gives a [`Family`].
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::{Counter, Family, FamilyBuilder, Named, Registry};
+///
+/// let registry = Registry::new(Local::new());
+/// let orders: FamilyBuilder<'_, Counter, Named<1>> =
+///     registry.counter("orders_total", "Orders").label_names(["channel"]);
+/// let orders: Family<Counter, 1> = orders.register()?;
+/// orders.with(["web"]).inc();
+/// assert_eq!(orders.with(["web"]).get(), Some(1.0));
+/// # Ok::<(), pytheus_core::RegisterError>(())
+/// ```
 #[derive(Debug)]
 pub struct Named<const N: usize>;
 /// Labels named at run time: registering gives a [`Partial`].
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::{Counter, FamilyBuilder, Partial, Registry, Runtime};
+///
+/// let registry = Registry::new(Local::new());
+/// let names = vec![String::from("channel")];
+/// let orders: FamilyBuilder<'_, Counter, Runtime> =
+///     registry.counter("orders_total", "Orders").label_names_from(names);
+/// let orders: Partial<Counter> = orders.register()?;
+/// orders.with(&["web"])?.inc();
+/// assert_eq!(orders.with(&["web"])?.get(), Some(1.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Runtime;
 /// Every series brings its own names: registering gives an [`OpenFamily`].
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::{Counter, FamilyBuilder, Open, OpenFamily, Registry};
+///
+/// let registry = Registry::new(Local::new());
+/// let orders: FamilyBuilder<'_, Counter, Open> =
+///     registry.counter("orders_total", "Orders").open_labels();
+/// let orders: OpenFamily<Counter> = orders.register()?;
+/// orders.with(&[("channel", "web")])?.inc();
+/// assert_eq!(orders.with(&[("channel", "web")])?.get(), Some(1.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Open;
 /// Labels are a struct: registering gives a [`TypedFamily`].
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::{Counter, FamilyBuilder, LabelSet, Registry, Typed, TypedFamily};
+///
+/// let registry = Registry::new(Local::new());
+/// struct Order {
+///     channel: &'static str,
+/// }
+/// impl LabelSet for Order {
+///     const NAMES: &'static [&'static str] = &["channel"];
+///     fn values<R>(&self, f: impl FnOnce(&[&str]) -> R) -> R {
+///         f(&[self.channel])
+///     }
+/// }
+/// let orders: FamilyBuilder<'_, Counter, Typed<Order>> =
+///     registry.counter("orders_total", "Orders").labels_of();
+/// let orders: TypedFamily<Counter, Order> = orders.register()?;
+/// orders.with(&Order { channel: "web" }).inc();
+/// assert_eq!(orders.with(&Order { channel: "web" }).get(), Some(1.0));
+/// # Ok::<(), pytheus_core::RegisterError>(())
+/// ```
 #[derive(Debug)]
 pub struct Typed<L>(PhantomData<fn() -> L>);
 
@@ -176,7 +277,8 @@ impl<M: Metric, S> FamilyBuilder<'_, M, S> {
 
     /// Removes series that nobody held a handle of, and nobody looked up, for this long. Looked at
     /// when the registry is collected, and when the family is full; the time of a handle that is
-    /// dropped begins at the last look that found it held.
+    /// dropped begins at the last look that found it held. A duration of zero removes a series at
+    /// the first look that finds it unheld.
     pub fn expire_idle(mut self, after: Duration) -> Self {
         self.spec.expire_idle = Some(after);
         self

@@ -33,5 +33,8 @@ pub trait LabelSet {
     const NAMES: &'static [&'static str];
 
     /// Calls `f` once with the values in the order of [`NAMES`](Self::NAMES), borrowed.
+    ///
+    /// There must be as many values as there are names: further ones are ignored, and labels whose
+    /// value is missing are empty.
     fn values<R>(&self, f: impl FnOnce(&[&str]) -> R) -> R;
 }

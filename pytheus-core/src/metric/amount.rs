@@ -5,6 +5,19 @@ use crate::visit::Number;
 /// An amount to count, set or observe: any integer or float of the standard library.
 ///
 /// Whole amounts below 2⁵³ stay exact, whatever their type.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::{Amount, Number};
+///
+/// fn half(amount: impl Amount) -> f64 {
+///     amount.to_f64() / 2.0
+/// }
+/// assert_eq!((half(3_u8), half(3.0)), (1.5, 1.5));
+/// assert_eq!(3_f64.number(), Some(Number::Int(3)));
+/// assert_eq!((-1_i32).number(), None); // a counter refuses it
+/// ```
 pub trait Amount: Copy + sealed::Sealed {
     /// The amount as a counter takes it; `None` for what it refuses: negative amounts, NaN and
     /// infinities, and integers that do not fit 64 bits.

@@ -28,6 +28,25 @@ use crate::{BackendError, Labels};
 use std::sync::Arc;
 
 /// A kind of handle. Sealed: the kinds are those of the exposition formats.
+///
+/// # Examples
+///
+/// A function for families of any kind:
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::{Family, Kind, Metric, Registry};
+///
+/// fn start_at_zero<M: Metric>(family: &Family<M, 1>) -> Kind {
+///     family.with(["web"]); // exported from now on
+///     M::KIND
+/// }
+/// let registry = Registry::new(Local::new());
+/// let orders = registry.counter("orders_total", "Orders").label_names(["channel"]).register()?;
+/// assert_eq!(start_at_zero(&orders), Kind::Counter);
+/// assert_eq!(registry.value("orders_total", [("channel", "web")])?, Some(0.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Metric: sealed::Sealed + Clone + Send + Sync + 'static {
     /// The type of the families of this handle.
     const KIND: Kind;

@@ -7,6 +7,30 @@ use std::time::{Duration, Instant, SystemTime};
 ///
 /// Timers do not use it: they read the processor's own counter. Called under a lock of the registry,
 /// so an implementation must not use metrics of its own.
+///
+/// # Examples
+///
+/// A clock that stands still:
+///
+/// ```
+/// use pytheus_backend_local::Local;
+/// use pytheus_core::{Clock, Registry};
+/// use std::time::{Duration, SystemTime};
+///
+/// struct Still;
+/// impl Clock for Still {
+///     fn now(&self) -> SystemTime {
+///         SystemTime::UNIX_EPOCH
+///     }
+///     fn elapsed(&self) -> Duration {
+///         Duration::ZERO
+///     }
+/// }
+/// assert_eq!(Still.now(), Still.now());
+/// let registry = Registry::builder(Local::new()).clock(Still).build()?;
+/// # let _ = registry;
+/// # Ok::<(), pytheus_core::RegisterError>(())
+/// ```
 pub trait Clock: Send + Sync + 'static {
     /// The time of day.
     fn now(&self) -> SystemTime;

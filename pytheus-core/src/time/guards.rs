@@ -64,6 +64,21 @@ impl Drop for Timer {
 }
 
 /// One more in flight, until it is dropped. Made by [`UpDownCounter::in_flight`].
+///
+/// # Examples
+///
+/// ```
+/// # use pytheus_backend_local::Local;
+/// # use pytheus_core::Registry;
+/// # let registry = Registry::new(Local::new());
+/// let requests = registry.up_down_counter("requests", "Requests being answered").register()?;
+/// {
+///     let _in_flight = requests.in_flight();
+///     assert_eq!(requests.get(), Some(1.0));
+/// }
+/// assert_eq!(requests.get(), Some(0.0));
+/// # Ok::<(), pytheus_core::RegisterError>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "it counts as in flight until the guard is dropped"]
 pub struct InFlight {
