@@ -1,6 +1,6 @@
 //! What a forked child must not inherit: leases, and locks that nobody is left to release.
 
-use crossbeam_utils::Backoff;
+use crossbeam::utils::Backoff;
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};

@@ -10,7 +10,7 @@ use super::stripe::Cells as _;
 use super::stripe::pins::Pinned;
 use crate::primitive::{Ordering, fence};
 use crate::{BackendError, BackendErrorKind};
-use crossbeam_utils::Backoff;
+use crossbeam::utils::Backoff;
 use std::time::SystemTime;
 
 /// A family in the table, as one registration found it.

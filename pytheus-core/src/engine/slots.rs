@@ -5,7 +5,7 @@ use super::arena::{Arena, arena_at};
 use super::fork;
 use super::stripe::{Cells, Header, Lease};
 use crate::primitive::AtomicU64;
-use crossbeam_utils::Backoff;
+use crossbeam::utils::Backoff;
 use std::cell::Cell;
 use std::ops::Range;
 use std::ptr::NonNull;
