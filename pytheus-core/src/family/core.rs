@@ -11,7 +11,7 @@ use crate::metric::{At, Metric};
 use crate::names::{Naming, check_label_name};
 use crate::table::{CellFamily, CellTable, NoCell, Room};
 use crate::time::Clock;
-use crate::visit::FamilyDesc;
+use crate::visit::{FamilyDesc, Identity};
 use crate::{LabelError, RegisterError};
 use std::sync::Arc;
 
@@ -91,9 +91,8 @@ impl FamilyCore {
         let described = spec.describe(&context.prefix, &context.constants, context.naming);
         let desc = described.unwrap_or_else(|_| {
             let names = spec.declared();
-            let mut identity = crate::visit::Identity::new("", spec.kind)
+            let mut identity = Identity::new(&spec.name, spec.kind)
                 .label_names(context.constants.iter().map(|(name, _)| name).chain(names));
-            identity.name.clone_from(&spec.name);
             if spec.kind == crate::Kind::Histogram {
                 identity.buckets = crate::Histogram::DEFAULT_BUCKETS.to_vec();
             }
