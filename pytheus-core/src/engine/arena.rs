@@ -386,6 +386,11 @@ impl Arena {
         })
     }
 
+    /// The number that the next change to the table gets.
+    pub(super) fn epoch(&self) -> u64 {
+        self.books().epoch.load(Ordering::Acquire)
+    }
+
     /// Notes that something was taken out of the table; it may be used again once
     /// [`is_forgotten`](Self::is_forgotten) says so.
     pub(super) fn retire(&self) -> u64 {

@@ -23,6 +23,9 @@ pub(super) struct Entry {
     /// How many words of text fit, in the low 20 bits; above them the milliseconds since 1970 at
     /// which the series was created or, once it is unlinked, the epoch of that.
     stamp: AtomicU64,
+    /// The number under which it came into the index, above the generation it is of; 0 before. See
+    /// [`Arena::number`].
+    number: AtomicU64,
 }
 
 // SAFETY: `repr(C)`, atomics only, 8-byte aligned.
@@ -53,6 +56,7 @@ pub(super) mod state {
 }
 
 const STATE_BITS: u32 = 8;
+const GENERATION_BITS: u32 = u32::BITS - STATE_BITS;
 const CAPACITY_BITS: u32 = 20;
 
 /// The longest text of an entry, in bytes: a mistake or an attack if ever there was one.
@@ -79,6 +83,10 @@ impl State {
 
     pub(super) fn with(self, state: u32) -> Self {
         Self(self.0 >> STATE_BITS << STATE_BITS | state)
+    }
+
+    fn generation(self) -> u32 {
+        self.0 >> STATE_BITS
     }
 
     fn next_generation(self) -> Self {
@@ -187,6 +195,7 @@ impl Arena {
         }
         // A reader that sees any of the new text must see the new state.
         fence(Ordering::Release);
+        self.entry(at).number.store(claimed.generation().into(), Ordering::Relaxed);
         self.write_text(at, key);
         true
     }
@@ -198,6 +207,28 @@ impl Arena {
         for (i, word) in key.words().enumerate() {
             self.word(at + (ENTRY_WORDS + i) as u32).store(word, Ordering::Relaxed);
         }
+    }
+
+    /// Gives an entry that has come into the index its number, unless it has one. Whoever makes it live
+    /// does so before.
+    ///
+    /// A scrape shows what has a number below the one it began with. So of two series with one key,
+    /// the second made when the first was removed while the scrape was under way, it shows the first.
+    pub(super) fn number(&self, at: u32, seen: State) {
+        let generation = u64::from(seen.generation());
+        let number = &self.entry(at).number;
+        if number.load(Ordering::Acquire) == generation {
+            let numbered = self.retire() << GENERATION_BITS | generation;
+            // If it has one by now, or is of another generation, it is not ours to number.
+            let _ =
+                number.compare_exchange(generation, numbered, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the entry had a number before `epoch`.
+    pub(super) fn is_older(&self, at: u32, epoch: u64) -> bool {
+        let number = self.entry(at).number.load(Ordering::Acquire) >> GENERATION_BITS;
+        number != 0 && number < epoch
     }
 
     /// Whether the entry's text is `key`'s. Right only if the state did not change meanwhile.

@@ -3,7 +3,7 @@
 use super::arena::NO_RECORD;
 use super::entries::{Key, State, state};
 use super::place;
-use super::series::{Family, read_labels};
+use super::series::{Family, is_still, read_labels};
 use super::stripe::pins::Pinned;
 use crate::primitive::{Ordering, fence};
 
@@ -15,13 +15,13 @@ impl Family {
         let found = self.body().index.locate(arena, key);
         found.is_some_and(|at| {
             let seen = arena.entry(at).state();
-            arena.text_is(at, key) && self.is_registered() && self.remove_entry(at, seen)
+            arena.text_is(at, key) && self.is_registered() && self.remove_shown(at, seen)
         })
     }
 
     /// Removes every live series for which `keep` says no. Returns how many.
     pub(crate) fn retain(&self, mut keep: impl FnMut(&str) -> bool) -> usize {
-        self.remove_where(|labels, at, seen| !keep(labels) && self.remove_entry(at, seen))
+        self.remove_where(|labels, at, seen| !keep(labels) && self.remove_shown(at, seen))
     }
 
     /// Removes every live series that has no holder and for which `keep`, given a number that changes
@@ -88,11 +88,27 @@ impl Family {
         for at in body.series.iter(arena) {
             let seen = arena.entry(at).state();
             if at != overflow && seen.is_shown() {
-                self.remove_entry(at, seen);
+                self.remove_shown(at, seen);
             } else if seen.is_shown() || seen.is(state::RESERVED) {
                 // It was never counted among those that live.
                 arena.pin(|pinned| self.unlink(pinned, at, seen));
             }
+        }
+    }
+
+    /// Removes a series that was shown, if it still is: meanwhile it may have been about to expire, or
+    /// be found in use.
+    fn remove_shown(&self, at: u32, seen: State) -> bool {
+        let arena = self.arena();
+        let mut now = seen;
+        loop {
+            if self.remove_entry(at, now) {
+                return true;
+            }
+            if !is_still(arena, at, seen) {
+                return false;
+            }
+            now = arena.entry(at).state();
         }
     }
 

@@ -49,8 +49,12 @@ impl Family {
         let identity = &desc.identity;
         let has_exemplars = self.body().has_exemplars.load(Ordering::Acquire) != 0;
         let mut found: Vec<Option<exemplars::Read>> = Vec::new();
+        let epoch = arena.epoch();
         for at in self.body().series.iter(arena) {
             let Some(seen) = read_labels(arena, at, text) else { continue };
+            if !arena.is_older(at, epoch) {
+                continue;
+            }
             let Ok(labels) = std::str::from_utf8(text) else { continue };
             let entry = arena.entry(at);
             let cells = entry.body.load(Ordering::Relaxed);

@@ -157,6 +157,7 @@ impl Family {
         let seen = entry.state();
         // Whoever found it first may have made it live already.
         if seen.is(state::PENDING) {
+            arena.number(at, seen);
             entry.change(seen, seen.with(state::LIVE));
         }
         Ok(Some(at))
@@ -189,6 +190,7 @@ impl Family {
         let entry = self.arena().entry(at);
         let seen = entry.state();
         if seen.is(state::PENDING) {
+            self.arena().number(at, seen);
             entry.change(seen, seen.with(state::RESERVED));
         }
     }
@@ -290,6 +292,7 @@ impl Family {
             }
             let live = seen.with(state::LIVE);
             if seen.is(state::PENDING) || seen.is(state::RESERVED) {
+                arena.number(at, seen);
                 entry.change(seen, live);
             } else if !seen.is_shown() {
                 return None;
