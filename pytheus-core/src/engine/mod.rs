@@ -16,7 +16,7 @@
 //!
 //! # Cost
 //!
-//! A series takes its record (32 bytes and the text of its labels) once, and its cells (8 bytes each:
+//! A series takes its record (40 bytes and the text of its labels) once, and its cells (8 bytes each:
 //! 3 for a counter, 2 more than buckets for a histogram) in every stripe whose thread touched a
 //! series near it. There are four stripes per CPU, at most 256; threads beyond share eight more.
 
