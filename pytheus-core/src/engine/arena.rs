@@ -364,6 +364,22 @@ impl Arena {
         unsafe { self.records.add(at as usize * WORD).cast::<AtomicU64>().as_ref() }
     }
 
+    /// Writes bytes to the words from `at` on, the last one padded with zeros.
+    pub(super) fn write_bytes(&self, at: u32, bytes: &[u8]) {
+        for (at, word) in (at..).zip(words_of(bytes)) {
+            self.word(at).store(word, Ordering::Relaxed);
+        }
+    }
+
+    /// Reads so many bytes from the words from `at` on, in place of what `bytes` held.
+    pub(super) fn read_bytes(&self, at: u32, count: usize, bytes: &mut Vec<u8>) {
+        bytes.clear();
+        for at in (at..).take(count.div_ceil(WORD)) {
+            bytes.extend_from_slice(&self.word(at).load(Ordering::Relaxed).to_ne_bytes());
+        }
+        bytes.truncate(count);
+    }
+
     /// The word that holds the table of a memory with one table.
     pub(super) fn root(&self) -> &'static AtomicU32 {
         &self.books().root
@@ -408,6 +424,15 @@ impl std::fmt::Debug for Arena {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Arena").field("memory", &self.memory).finish_non_exhaustive()
     }
+}
+
+/// Bytes as whole words, the last one padded with zeros.
+pub(super) fn words_of(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    bytes.chunks(WORD).map(|chunk| {
+        let mut word = [0; WORD];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_ne_bytes(word)
+    })
 }
 
 /// How many cells of a stripe lie in its first `bytes` bytes.

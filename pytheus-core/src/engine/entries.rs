@@ -1,7 +1,7 @@
 //! Entries: what families and series have in common in the table. A key text, a state, a place in a
 //! list that it keeps for ever.
 
-use super::arena::{Arena, NO_RECORD, Record};
+use super::arena::{Arena, NO_RECORD, Record, words_of};
 use super::index::{Branch, LEVELS_PER_HASH, Table};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::{BackendError, BackendErrorKind};
@@ -105,14 +105,6 @@ impl<'a> Key<'a> {
     pub(super) fn new(arena: &Arena, text: &'a [u8]) -> Self {
         Self { text, hash: arena.hash_text(text) }
     }
-
-    fn words(&self) -> impl Iterator<Item = u64> {
-        self.text.chunks(8).map(|chunk| {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            u64::from_ne_bytes(word)
-        })
-    }
 }
 
 impl Entry {
@@ -204,9 +196,7 @@ impl Arena {
         let entry = self.entry(at);
         entry.hash.store(key.hash as u32, Ordering::Relaxed);
         entry.text_bytes.store(key.text.len() as u32, Ordering::Relaxed);
-        for (i, word) in key.words().enumerate() {
-            self.word(at + (ENTRY_WORDS + i) as u32).store(word, Ordering::Relaxed);
-        }
+        self.write_bytes(at + ENTRY_WORDS as u32, key.text);
     }
 
     /// Gives an entry that has come into the index its number, unless it has one. Whoever makes it live
@@ -236,7 +226,7 @@ impl Arena {
         let entry = self.entry(at);
         entry.hash() == key.hash as u32
             && entry.text_bytes.load(Ordering::Relaxed) as usize == key.text.len()
-            && key.words().enumerate().all(|(i, word)| {
+            && words_of(key.text).enumerate().all(|(i, word)| {
                 self.word(at + (ENTRY_WORDS + i) as u32).load(Ordering::Relaxed) == word
             })
     }
@@ -245,12 +235,7 @@ impl Arena {
     pub(super) fn copy_text(&self, at: u32, text: &mut Vec<u8>) {
         let entry = self.entry(at);
         let bytes = (entry.text_bytes.load(Ordering::Relaxed) as usize).min(MAX_TEXT_BYTES);
-        text.clear();
-        for i in 0..bytes.div_ceil(8) {
-            let word = self.word(at + (ENTRY_WORDS + i) as u32).load(Ordering::Relaxed);
-            text.extend_from_slice(&word.to_ne_bytes());
-        }
-        text.truncate(bytes);
+        self.read_bytes(at + ENTRY_WORDS as u32, bytes, text);
     }
 }
 

@@ -118,12 +118,7 @@ fn write(arena: &Arena, at: u32, text: &str, value: f64, time: SystemTime) {
     record.at.store(u64::try_from(nanos).unwrap_or(u64::MAX), Ordering::Relaxed);
     let capacity = record.text.load(Ordering::Relaxed) >> 32 << 32;
     record.text.store(capacity | bytes as u64, Ordering::Relaxed);
-    for (i, chunk) in text.as_bytes()[..bytes].chunks(8).enumerate() {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        let place = arena.word(at + (SLOT_WORDS + i) as u32);
-        place.store(u64::from_ne_bytes(word), Ordering::Relaxed);
-    }
+    arena.write_bytes(at + SLOT_WORDS as u32, &text.as_bytes()[..bytes]);
 }
 
 /// The exemplar of the cell at `offset`; `None` if there is none or it is being written all the time.
@@ -141,12 +136,8 @@ fn try_read(arena: &Arena, offset: u32) -> Option<Read> {
     let record: &Slot = arena.record(at);
     let version = record.version.load(Ordering::Acquire);
     let bytes = (record.text.load(Ordering::Relaxed) as u32 as usize).min(MOST_WORDS * 8);
-    let mut text = Vec::with_capacity(bytes + 8);
-    for i in 0..bytes.div_ceil(8) {
-        let word = arena.word(at + (SLOT_WORDS + i) as u32).load(Ordering::Relaxed);
-        text.extend_from_slice(&word.to_ne_bytes());
-    }
-    text.truncate(bytes);
+    let mut text = Vec::new();
+    arena.read_bytes(at + SLOT_WORDS as u32, bytes, &mut text);
     let value = f64::from_bits(record.value.load(Ordering::Relaxed));
     let nanos = record.at.load(Ordering::Relaxed);
     fence(Ordering::Acquire);

@@ -137,7 +137,7 @@ impl Engine {
     pub(crate) fn register(
         &self,
         desc: &FamilyDesc,
-        overflow: impl Fn(&FamilyDesc) -> Option<String>,
+        overflow: Option<&str>,
         now: SystemTime,
     ) -> Result<(Family, FamilyDesc, bool), RegisterError> {
         let too_many = || RegisterError::Limit {
@@ -147,14 +147,12 @@ impl Engine {
             limit: Bounds::SETS,
         };
         let bounds = Bounds::intern(&desc.identity.buckets).ok_or_else(too_many)?;
-        let overflow = overflow(desc);
         loop {
             if let Some((family, stored)) = self.join(desc, bounds)? {
                 return Ok((family, stored, false));
             }
-            let entered = self
-                .arena
-                .pin(|pinned| self.enter(pinned, desc, overflow.as_deref(), now, bounds))?;
+            let entered =
+                self.arena.pin(|pinned| self.enter(pinned, desc, overflow, now, bounds))?;
             if let Some(family) = entered {
                 return Ok((family, desc.clone(), true));
             }
@@ -316,7 +314,7 @@ impl Engine {
         if !seen.is(state::LIVE) || !entry.change(seen, removed) {
             return false;
         }
-        self.family_at(at, seen, 0).remove_all();
+        self.family_at(at, seen).remove_all();
         arena.pin(|_| {
             self.root().index.unlink(arena, at);
             entry.set_stamp(arena.retire());
@@ -332,8 +330,7 @@ impl Engine {
         let family = |at: u32| {
             let seen = arena.entry(at).state();
             let desc = seen.is(state::LIVE).then(|| self.describe(at)).flatten()?;
-            // Scrapes hold nothing, so the number of the bounds is of no use to them.
-            let family = self.family_at(at, seen, 0);
+            let family = self.family_at(at, seen);
             family.is_registered().then_some((desc, family))
         };
         let mut families: Vec<_> = self.root().families.iter(arena).filter_map(family).collect();
@@ -341,8 +338,9 @@ impl Engine {
         families
     }
 
-    fn family_at(&self, at: u32, registered: State, bounds: u16) -> Family {
-        Family { engine: self.clone(), at, registered, bounds }
+    /// A family for scrapes and removals, which hold no series and need no bounds.
+    fn family_at(&self, at: u32, registered: State) -> Family {
+        Family { engine: self.clone(), at, registered, bounds: 0 }
     }
 
     /// What is stored about a family; `None` if it makes no sense.
@@ -366,22 +364,14 @@ impl Engine {
             return Ok(u64::from(NO_RECORD) << 32);
         }
         let at = self.arena.allocate_record(bytes.len().div_ceil(8))?;
-        for (i, chunk) in bytes.chunks(8).enumerate() {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.arena.word(at + i as u32).store(u64::from_ne_bytes(word), Ordering::Relaxed);
-        }
+        self.arena.write_bytes(at, bytes);
         Ok(u64::from(at) << 32 | bytes.len() as u64)
     }
 
     fn load_text(&self, stored: u64) -> Vec<u8> {
         let (at, bytes) = ((stored >> 32) as u32, stored as u32 as usize);
-        let mut text = Vec::with_capacity(bytes + 8);
-        for i in 0..bytes.div_ceil(8) {
-            let word = self.arena.word(at + i as u32).load(Ordering::Relaxed);
-            text.extend_from_slice(&word.to_ne_bytes());
-        }
-        text.truncate(bytes);
+        let mut text = Vec::new();
+        self.arena.read_bytes(at, bytes, &mut text);
         text
     }
 }

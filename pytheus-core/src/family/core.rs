@@ -61,9 +61,9 @@ impl FamilyCore {
         let desc = spec.describe(&context.prefix, &context.constants, context.naming)?;
         let (backing, desc, entered) = match &context.storage {
             StorageKind::Striped(engine) => {
-                let overflow = |desc: &FamilyDesc| overflow_labels(desc, &context.constants);
+                let overflow = overflow_labels(&desc, &context.constants);
                 let (family, desc, entered) = engine
-                    .register(&desc, overflow, context.clock.now())
+                    .register(&desc, overflow.as_deref(), context.clock.now())
                     .map_err(|error| of_family(error, &desc.identity.name))?;
                 (Backing::Striped(family), Arc::new(desc), entered)
             }
