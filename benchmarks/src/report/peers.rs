@@ -6,25 +6,32 @@ use serde::Serialize;
 pub(crate) const OURS: &str = "pytheus";
 
 /// Everyone a case may name, as in `--only`.
-pub const PEERS: [&str; 7] = [
+pub const PEERS: [&str; 10] = [
     OURS,
     "floor",
     "prometheus",
     "prometheus-client",
     "foundations-metrics",
+    "fastmetrics",
     "measured",
     "metrics",
+    "metriken",
+    "opentelemetry",
 ];
 
 /// The crates behind the names, whose versions belong to a figure.
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 11] = [
     "pytheus-core",
     "prometheus",
     "prometheus-client",
     "foundations-metrics",
+    "fastmetrics",
     "measured",
     "metrics",
     "metrics-exporter-prometheus",
+    "metriken",
+    "opentelemetry",
+    "opentelemetry-prometheus",
 ];
 
 /// A crate, and its version in the lock file this program was built with.
