@@ -364,6 +364,19 @@ impl Arena {
         unsafe { self.records.add(at as usize * WORD).cast::<AtomicU64>().as_ref() }
     }
 
+    /// The `count` half words from `at` on, which must belong to a record of this arena.
+    #[inline]
+    pub(super) fn half_words(&self, at: u32, count: usize) -> &'static [AtomicU32] {
+        debug_assert!(
+            (at as usize * WORD + count * size_of::<AtomicU32>()) <= self.geometry.record_bytes
+        );
+        // SAFETY: as for `record`.
+        unsafe {
+            let first = self.records.add(at as usize * WORD).cast::<AtomicU32>();
+            NonNull::slice_from_raw_parts(first, count).as_ref()
+        }
+    }
+
     /// Writes bytes to the words from `at` on, the last one padded with zeros.
     pub(super) fn write_bytes(&self, at: u32, bytes: &[u8]) {
         for (at, word) in (at..).zip(words_of(bytes)) {
@@ -475,6 +488,3 @@ fn random_seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0_u8) | 1
 }
-
-// SAFETY: an array of atomics.
-unsafe impl<const N: usize> Record for [AtomicU32; N] {}

@@ -1,72 +1,32 @@
-//! Bucket bounds, stored once per distinct set, so that a handle holds a small number for them.
-
-use super::fork::ForkMutex;
-use std::collections::HashMap;
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicPtr, Ordering};
+//! Bucket bounds, and which bucket a value belongs to.
 
 /// Sets smaller than this are searched without a loop: four steps, no branch.
 const FEW: usize = 16;
 
 /// The finite upper bounds of a histogram's buckets.
-pub(crate) struct Bounds {
+pub(super) struct Bounds {
     /// The first of them, filled up with `+Inf`.
     few: [f64; FEW],
     all: Vec<f64>,
 }
 
-static INTERNED: [AtomicPtr<Bounds>; Bounds::SETS] =
-    [const { AtomicPtr::new(std::ptr::null_mut()) }; Bounds::SETS];
-
 impl Bounds {
-    /// How many distinct sets of bounds a process can use.
-    pub(super) const SETS: usize = 1 << 16;
+    pub(super) const NONE: Self = Self { few: [f64::INFINITY; FEW], all: Vec::new() };
 
-    const NONE: Self = Self { few: [f64::INFINITY; FEW], all: Vec::new() };
-
-    fn new(bounds: &[f64]) -> Self {
+    pub(super) fn new(bounds: &[f64]) -> Self {
         let few = std::array::from_fn(|i| *bounds.get(i).unwrap_or(&f64::INFINITY));
         Self { few, all: bounds.to_vec() }
     }
 
-    /// The number of the set with exactly these bounds; `None` if there are too many sets.
-    pub(super) fn intern(bounds: &[f64]) -> Option<u16> {
-        static KNOWN: ForkMutex<Option<HashMap<Vec<u64>, u16>>> = ForkMutex::new(None);
-
-        let key: Vec<u64> = bounds.iter().map(|bound| bound.to_bits()).collect();
-        let mut known = KNOWN.lock();
-        // A child that lost the map to a fork goes on behind what its parent had interned.
-        let known = known.get_or_insert_default();
-        if let Some(number) = known.get(&key) {
-            return Some(*number);
-        }
-        let free =
-            (known.len()..Self::SETS).find(|n| INTERNED[*n].load(Ordering::Relaxed).is_null())?;
-        INTERNED[free].store(Box::leak(Box::new(Self::new(bounds))), Ordering::Release);
-        known.insert(key, free as u16);
-        Some(free as u16)
-    }
-
-    /// The set with this number; no bounds if there is none.
-    #[inline]
-    pub(super) fn get(number: u16) -> &'static Self {
-        static NONE: Bounds = Bounds::NONE;
-        match NonNull::new(INTERNED[number as usize].load(Ordering::Acquire)) {
-            // SAFETY: interned sets are leaked boxes.
-            Some(bounds) => unsafe { bounds.as_ref() },
-            None => &NONE,
-        }
-    }
-
     /// How many buckets there are, `+Inf` included.
-    pub(crate) fn buckets(&self) -> usize {
+    pub(super) fn buckets(&self) -> usize {
         self.all.len() + 1
     }
 
     /// The bucket that `value` belongs to: the first whose bound is not below it. NaN belongs to
     /// `+Inf`.
     #[inline(always)]
-    pub(crate) fn bucket(&self, value: f64) -> usize {
+    pub(super) fn bucket(&self, value: f64) -> usize {
         if self.all.len() >= FEW {
             return self.all.partition_point(|bound| above(value, *bound));
         }
@@ -99,14 +59,6 @@ mod tests {
         for bounds in [&[][..], &[1.0], &[1.0, 2.0, 3.0, 4.0, 5.0]] {
             assert_eq!(Bounds::new(bounds).bucket(f64::NAN), bounds.len());
         }
-    }
-
-    #[test]
-    fn the_same_bounds_are_interned_once() {
-        let one = Bounds::intern(&[1.0, 2.5]).expect("room");
-        assert_eq!(Bounds::intern(&[1.0, 2.5]), Some(one));
-        assert_ne!(Bounds::intern(&[1.0]), Some(one));
-        assert_eq!(Bounds::get(one).buckets(), 3);
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 //! list that it keeps for ever.
 
 use super::arena::{Arena, NO_RECORD, Record, words_of};
-use super::index::{Branch, LEVELS_PER_HASH, Table};
+use super::index::Table;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::{BackendError, BackendErrorKind};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,64 +10,63 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// An entry; its text follows it, padded with zeros to whole words.
 #[repr(C)]
 pub(super) struct Entry {
-    /// A [`state`] in the low byte, above it a generation that changes when the entry is used again.
-    state: AtomicU32,
-    /// The low half of the hash of the text.
-    hash: AtomicU32,
+    /// See [`State`].
+    state: AtomicU64,
+    /// Bytes of text in the low [`LENGTH_BITS`]; above them, in [`SLACK_BITS`], how many more words of
+    /// text would fit; above them the milliseconds since 1970 at which the series was created or, once
+    /// it is unlinked, the epoch of that.
+    stamp: AtomicU64,
     next: AtomicU32,
-    text_bytes: AtomicU32,
     /// A series' cells; a family's [`Body`](super::families::Body).
     pub(super) body: AtomicU32,
-    /// A series' family.
-    pub(super) family: AtomicU32,
-    /// How many words of text fit, in the low 20 bits; above them the milliseconds since 1970 at
-    /// which the series was created or, once it is unlinked, the epoch of that.
-    stamp: AtomicU64,
-    /// The number under which it came into the index, above the generation it is of; 0 before. See
-    /// [`Arena::number`].
-    number: AtomicU64,
 }
 
 // SAFETY: `repr(C)`, atomics only, 8-byte aligned.
 unsafe impl Record for Entry {}
 
-// SAFETY: `repr(C)`, atomics only.
-unsafe impl Record for Branch {}
-
 const ENTRY_WORDS: usize = size_of::<Entry>() / 8;
-const BRANCH_WORDS: usize = size_of::<Branch>() / 8;
+
+const LENGTH_BITS: u32 = 17;
+const SLACK_BITS: u32 = 3;
+const STAMP_SHIFT: u32 = LENGTH_BITS + SLACK_BITS;
+/// An entry is used again for texts that leave at most so many of its words empty.
+const MOST_SLACK: usize = (1 << SLACK_BITS) - 1;
 
 /// The life of an entry.
 pub(super) mod state {
     /// Being written by the one who took it.
-    pub(crate) const CLAIMED: u32 = 1;
+    pub(crate) const CLAIMED: u64 = 1;
     /// Complete; perhaps in the index already.
-    pub(crate) const PENDING: u32 = 2;
+    pub(crate) const PENDING: u64 = 2;
     /// In the index, to be exported once it is used.
-    pub(crate) const RESERVED: u32 = 3;
+    pub(crate) const RESERVED: u64 = 3;
     /// In the index and exported.
-    pub(crate) const LIVE: u32 = 4;
+    pub(crate) const LIVE: u64 = 4;
     /// Removed, perhaps still in the index.
-    pub(crate) const REMOVED: u32 = 5;
-    /// In the index and exported; somebody decides whether it is idle.
-    pub(crate) const EXPIRING: u32 = 7;
+    pub(crate) const REMOVED: u64 = 5;
     /// In no index. May be claimed once nobody holds it or changes the index at its old place.
-    pub(crate) const UNLINKED: u32 = 6;
+    pub(crate) const UNLINKED: u64 = 6;
+    /// In the index and exported; somebody decides whether it is idle.
+    pub(crate) const EXPIRING: u64 = 7;
 }
 
-const STATE_BITS: u32 = 8;
-const GENERATION_BITS: u32 = u32::BITS - STATE_BITS;
-const CAPACITY_BITS: u32 = 20;
+const STATE_BITS: u32 = 4;
+const GENERATION_BITS: u32 = 16;
+const NUMBER_SHIFT: u32 = STATE_BITS + GENERATION_BITS;
 
 /// The longest text of an entry, in bytes: a mistake or an attack if ever there was one.
 pub(crate) const MAX_TEXT_BYTES: usize = 64 << 10;
 
-/// A state word taken apart.
+/// A state word: a [`state`] in the lowest bits, above it a generation that changes when the entry is
+/// used again, above that the number under which it came into the index, 0 before.
+///
+/// A scrape shows what has a number below the one it began with. So of two series with one key, the
+/// second made when the first was removed while the scrape was under way, it shows the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct State(pub(super) u32);
+pub(super) struct State(u64);
 
 impl State {
-    pub(super) fn is(self, state: u32) -> bool {
+    pub(super) fn is(self, state: u64) -> bool {
         self.0 & ((1 << STATE_BITS) - 1) == state
     }
 
@@ -81,16 +80,26 @@ impl State {
         self.is(state::REMOVED) || self.is(state::UNLINKED)
     }
 
-    pub(super) fn with(self, state: u32) -> Self {
+    pub(super) fn with(self, state: u64) -> Self {
         Self(self.0 >> STATE_BITS << STATE_BITS | state)
     }
 
-    fn generation(self) -> u32 {
-        self.0 >> STATE_BITS
+    /// Whether it had a number before `epoch`.
+    pub(super) fn is_older(self, epoch: u64) -> bool {
+        self.has_number() && self.0 >> NUMBER_SHIFT < epoch
+    }
+
+    fn has_number(self) -> bool {
+        self.0 >> NUMBER_SHIFT != 0
+    }
+
+    pub(super) fn numbered(self, number: u64) -> Self {
+        Self(self.0 | number << NUMBER_SHIFT)
     }
 
     fn next_generation(self) -> Self {
-        Self((self.0 >> STATE_BITS).wrapping_add(1) << STATE_BITS)
+        let generation = (self.0 >> STATE_BITS).wrapping_add(1) & ((1 << GENERATION_BITS) - 1);
+        Self(generation << STATE_BITS)
     }
 }
 
@@ -117,41 +126,49 @@ impl Entry {
         self.state.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    pub(super) fn hash(&self) -> u32 {
-        self.hash.load(Ordering::Relaxed)
-    }
-
     pub(super) fn next(&self) -> u32 {
         self.next.load(Ordering::Acquire)
     }
 
-    fn capacity(&self) -> usize {
-        (self.stamp.load(Ordering::Relaxed) & ((1 << CAPACITY_BITS) - 1)) as usize
+    fn text_bytes(&self) -> usize {
+        (self.stamp.load(Ordering::Relaxed) & ((1 << LENGTH_BITS) - 1)) as usize
     }
 
+    /// How many words of text fit.
+    fn capacity(&self) -> usize {
+        let slack = self.stamp.load(Ordering::Relaxed) >> LENGTH_BITS & MOST_SLACK as u64;
+        self.text_bytes().div_ceil(8) + slack as usize
+    }
+
+    /// Whether the text fits, and leaves not so much empty that a longer one would miss it.
     pub(super) fn fits(&self, key: Key<'_>) -> bool {
-        key.text.len() <= self.capacity() * 8
+        let needed = key.text.len().div_ceil(8);
+        (needed..=needed + MOST_SLACK).contains(&self.capacity())
     }
 
     /// When the series was created.
     pub(super) fn created(&self) -> SystemTime {
-        let millis = self.stamp.load(Ordering::Relaxed) >> CAPACITY_BITS;
-        UNIX_EPOCH + Duration::from_millis(millis)
+        UNIX_EPOCH + Duration::from_millis(self.stamp.load(Ordering::Relaxed) >> STAMP_SHIFT)
     }
 
     pub(super) fn set_created(&self, at: SystemTime) {
-        let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-        self.set_stamp(millis);
+        self.set_stamp(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
     }
 
     /// The epoch in which it was unlinked.
     pub(super) fn epoch(&self) -> u64 {
-        self.stamp.load(Ordering::Relaxed) >> CAPACITY_BITS
+        self.stamp.load(Ordering::Relaxed) >> STAMP_SHIFT
     }
 
     pub(super) fn set_stamp(&self, stamp: u64) {
-        let stamp = stamp << CAPACITY_BITS | self.capacity() as u64;
-        self.stamp.store(stamp, Ordering::Relaxed);
+        let rest = self.stamp.load(Ordering::Relaxed) & ((1 << STAMP_SHIFT) - 1);
+        self.stamp.store(stamp << STAMP_SHIFT | rest, Ordering::Relaxed);
+    }
+
+    /// For whoever claimed it: a text of so many bytes, with room for `capacity` words.
+    fn set_length(&self, bytes: usize, capacity: usize) {
+        let slack = (capacity - bytes.div_ceil(8)).min(MOST_SLACK);
+        self.stamp.store((slack << LENGTH_BITS | bytes) as u64, Ordering::Relaxed);
     }
 }
 
@@ -172,9 +189,8 @@ impl Arena {
         let capacity = key.text.len().div_ceil(8);
         let at = self.allocate_record(ENTRY_WORDS + capacity)?;
         let entry = self.entry(at);
-        entry.stamp.store(capacity as u64, Ordering::Relaxed);
         entry.state.store(state::CLAIMED, Ordering::Relaxed);
-        self.write_text(at, key);
+        self.write_text(at, key, capacity);
         Ok(at)
     }
 
@@ -187,54 +203,33 @@ impl Arena {
         }
         // A reader that sees any of the new text must see the new state.
         fence(Ordering::Release);
-        self.entry(at).number.store(claimed.generation().into(), Ordering::Relaxed);
-        self.write_text(at, key);
+        self.write_text(at, key, entry.capacity());
         true
     }
 
-    fn write_text(&self, at: u32, key: Key<'_>) {
-        let entry = self.entry(at);
-        entry.hash.store(key.hash as u32, Ordering::Relaxed);
-        entry.text_bytes.store(key.text.len() as u32, Ordering::Relaxed);
+    fn write_text(&self, at: u32, key: Key<'_>, capacity: usize) {
+        self.entry(at).set_length(key.text.len(), capacity);
         self.write_bytes(at + ENTRY_WORDS as u32, key.text);
     }
 
-    /// Gives an entry that has come into the index its number, unless it has one. Whoever makes it live
-    /// does so before.
-    ///
-    /// A scrape shows what has a number below the one it began with. So of two series with one key,
-    /// the second made when the first was removed while the scrape was under way, it shows the first.
-    pub(super) fn number(&self, at: u32, seen: State) {
-        let generation = u64::from(seen.generation());
-        let number = &self.entry(at).number;
-        if number.load(Ordering::Acquire) == generation {
-            let numbered = self.retire() << GENERATION_BITS | generation;
-            // If it has one by now, or is of another generation, it is not ours to number.
-            let _ =
-                number.compare_exchange(generation, numbered, Ordering::AcqRel, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether the entry had a number before `epoch`.
-    pub(super) fn is_older(&self, at: u32, epoch: u64) -> bool {
-        let number = self.entry(at).number.load(Ordering::Acquire) >> GENERATION_BITS;
-        number != 0 && number < epoch
+    /// Makes an entry that has come into the index `LIVE` or `RESERVED`, under a number of its own;
+    /// nothing happens if it is not what was seen any more.
+    pub(super) fn publish(&self, at: u32, seen: State, as_what: u64) {
+        let numbered = if seen.has_number() { seen } else { seen.numbered(self.retire()) };
+        self.entry(at).change(seen, numbered.with(as_what));
     }
 
     /// Whether the entry's text is `key`'s. Right only if the state did not change meanwhile.
     pub(super) fn text_is(&self, at: u32, key: Key<'_>) -> bool {
-        let entry = self.entry(at);
-        entry.hash() == key.hash as u32
-            && entry.text_bytes.load(Ordering::Relaxed) as usize == key.text.len()
-            && words_of(key.text).enumerate().all(|(i, word)| {
-                self.word(at + (ENTRY_WORDS + i) as u32).load(Ordering::Relaxed) == word
-            })
+        self.entry(at).text_bytes() == key.text.len()
+            && (at + ENTRY_WORDS as u32..)
+                .zip(words_of(key.text))
+                .all(|(at, word)| self.word(at).load(Ordering::Relaxed) == word)
     }
 
     /// Copies the entry's text. Right only if the state did not change meanwhile.
     pub(super) fn copy_text(&self, at: u32, text: &mut Vec<u8>) {
-        let entry = self.entry(at);
-        let bytes = (entry.text_bytes.load(Ordering::Relaxed) as usize).min(MAX_TEXT_BYTES);
+        let bytes = self.entry(at).text_bytes().min(MAX_TEXT_BYTES);
         self.read_bytes(at + ENTRY_WORDS as u32, bytes, text);
     }
 }
@@ -243,12 +238,12 @@ impl Table for Arena {
     type Key<'a> = Key<'a>;
     type Error = BackendError;
 
-    fn branch(&self, at: u32) -> &Branch {
-        self.record(at)
+    fn branch(&self, at: u32, ways: usize) -> &[AtomicU32] {
+        self.half_words(at, ways)
     }
 
-    fn new_branch(&self) -> Result<u32, BackendError> {
-        self.allocate_record(BRANCH_WORDS)
+    fn new_branch(&self, ways: usize) -> Result<u32, BackendError> {
+        self.allocate_record(ways / 2)
     }
 
     fn is_gone(&self, at: u32) -> bool {
@@ -259,27 +254,20 @@ impl Table for Arena {
         self.text_is(at, key)
     }
 
-    fn hash(&self, key: Key<'_>, level: u32) -> u32 {
-        match level / LEVELS_PER_HASH {
-            0 => key.hash as u32,
-            // Two texts with the same hash: hash them again with something in front.
-            round => {
-                let mut longer = round.to_le_bytes().to_vec();
-                longer.extend_from_slice(key.text);
-                self.hash_text(&longer) as u32
-            }
+    fn hash(&self, key: Key<'_>, round: u32) -> u64 {
+        if round == 0 {
+            return key.hash;
         }
+        // Two texts with the same hash: hash them again with something in front.
+        let mut longer = round.to_le_bytes().to_vec();
+        longer.extend_from_slice(key.text);
+        self.hash_text(&longer)
     }
 
-    fn hash_of(&self, at: u32, level: u32) -> u32 {
-        let hash = self.entry(at).hash();
-        // Entries keep this much of their hash; deeper levels hash the text again.
-        if level < LEVELS_PER_HASH {
-            return hash;
-        }
+    fn hash_of(&self, at: u32, round: u32) -> u64 {
         let mut text = Vec::new();
         self.copy_text(at, &mut text);
-        self.hash(Key { text: &text, hash: hash.into() }, level)
+        self.hash(Key::new(self, &text), round)
     }
 }
 

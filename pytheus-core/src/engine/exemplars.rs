@@ -6,7 +6,7 @@
 //! wait for nobody.
 
 use super::arena::{Arena, NO_RECORD, Record};
-use super::families::Body;
+use super::families;
 use super::place::{Place, layout};
 use crate::BackendError;
 use crate::primitive::{AtomicU64, Ordering, fence};
@@ -79,10 +79,7 @@ impl Place {
         write(arena, slot, text, value, at);
         record.version.store(version.wrapping_add(1), Ordering::Release);
         record.writer.store(0, Ordering::Release);
-        let series = arena.entry(arena.shared_cell(self.offset()).load(Ordering::Relaxed) as u32);
-        let family = arena.entry(series.family.load(Ordering::Relaxed));
-        let body: &Body = arena.record(family.body.load(Ordering::Relaxed));
-        body.has_exemplars.store(1, Ordering::Release);
+        families::body(arena, self.family()).has_exemplars.store(1, Ordering::Release);
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::Engine;
 use super::arena::{Arena, NO_RECORD, Record};
-use super::bounds::Bounds;
 use super::coding;
 use super::entries::{Key, List, State, state};
-use super::index::Branch;
+use super::index::Index;
+use super::known::Known;
 use super::place::run_length;
 use super::series::Family;
 use super::slots::{Stripe, with_borrowed_stripe, with_stripe};
@@ -26,7 +26,7 @@ pub(super) struct Root {
     unlinked: AtomicU32,
     /// Where the search for one goes on.
     cursor: AtomicU32,
-    index: Branch,
+    index: Index,
 }
 
 // SAFETY: `repr(C)`, atomics only.
@@ -58,7 +58,7 @@ pub(super) struct Body {
     identity: AtomicU64,
     /// The record of the help text, in the high half, and its bytes.
     help: AtomicU64,
-    pub(super) index: Branch,
+    pub(super) index: Index,
 }
 
 // SAFETY: `repr(C)`, atomics only, 8-byte aligned.
@@ -99,22 +99,20 @@ impl Body {
     }
 }
 
-/// Counts a refused update of the series at `at`.
+/// What the family at `at` has beyond an entry.
+pub(super) fn body(arena: &Arena, at: u32) -> &'static Body {
+    arena.record(arena.entry(at).body.load(Ordering::Relaxed))
+}
+
+/// Counts an update that the family at `at` refused.
 pub(super) fn count_refusal(arena: &Arena, at: u32) {
-    count_event(arena, events_of(arena, at), REFUSED);
+    count_event(arena, body(arena, at).events.load(Ordering::Relaxed), REFUSED);
 }
 
 /// Like [`count_refusal`], for signal handlers.
 pub(super) fn count_refusal_in_signal(arena: &Arena, at: u32) {
-    let cells = events_of(arena, at);
+    let cells = body(arena, at).events.load(Ordering::Relaxed);
     with_borrowed_stripe(arena.slot(), cells, |stripe| add_one(stripe, cells + REFUSED));
-}
-
-/// The cells in which the family of the series at `at` counts about itself.
-fn events_of(arena: &Arena, at: u32) -> u32 {
-    let family = arena.entry(at).family.load(Ordering::Relaxed);
-    let body: &Body = arena.record(arena.entry(family).body.load(Ordering::Relaxed));
-    body.events.load(Ordering::Relaxed)
 }
 
 fn count_event(arena: &Arena, cells: u32, event: u32) {
@@ -140,19 +138,11 @@ impl Engine {
         overflow: Option<&str>,
         now: SystemTime,
     ) -> Result<(Family, FamilyDesc, bool), RegisterError> {
-        let too_many = || RegisterError::Limit {
-            family: desc.identity.name.clone(),
-            what: "the number of distinct sets of buckets in this process",
-            asked: Bounds::SETS + 1,
-            limit: Bounds::SETS,
-        };
-        let bounds = Bounds::intern(&desc.identity.buckets).ok_or_else(too_many)?;
         loop {
-            if let Some((family, stored)) = self.join(desc, bounds)? {
+            if let Some((family, stored)) = self.join(desc)? {
                 return Ok((family, stored, false));
             }
-            let entered =
-                self.arena.pin(|pinned| self.enter(pinned, desc, overflow, now, bounds))?;
+            let entered = self.arena.pin(|pinned| self.enter(pinned, desc, overflow, now))?;
             if let Some(family) = entered {
                 return Ok((family, desc.clone(), true));
             }
@@ -160,11 +150,7 @@ impl Engine {
     }
 
     /// The family of this name, if there is one and it agrees.
-    fn join(
-        &self,
-        desc: &FamilyDesc,
-        bounds: u16,
-    ) -> Result<Option<(Family, FamilyDesc)>, RegisterError> {
+    fn join(&self, desc: &FamilyDesc) -> Result<Option<(Family, FamilyDesc)>, RegisterError> {
         let arena = self.arena;
         let key = Key::new(arena, desc.identity.name.as_bytes());
         let Some(at) = self.root().index.locate(arena, key) else { return Ok(None) };
@@ -185,7 +171,7 @@ impl Engine {
             let help = self.store_text(desc.help.as_bytes())?;
             self.body(at).help.store(help, Ordering::Release);
         }
-        let family = Family { engine: self.clone(), at, registered: live, bounds };
+        let family = self.family(at, live, &stored)?;
         Ok(Some((family, stored)))
     }
 
@@ -196,7 +182,6 @@ impl Engine {
         desc: &FamilyDesc,
         overflow: Option<&str>,
         now: SystemTime,
-        bounds: u16,
     ) -> Result<Option<Family>, RegisterError> {
         let arena = self.arena;
         let key = Key::new(arena, desc.identity.name.as_bytes());
@@ -206,17 +191,26 @@ impl Engine {
             None => self.new_record(key, run)?,
         };
         let entry = arena.entry(at);
-        let registered = entry.state().with(state::LIVE);
-        let family = Family { engine: self.clone(), at, registered, bounds };
-        let filled = self.fill(pinned, &family, desc, overflow, now);
-        entry.change(entry.state(), entry.state().with(state::PENDING));
-        let inserted = filled.and_then(|()| self.root().index.insert(arena, key, at));
-        if !matches!(inserted, Ok(None)) {
+        // The number tells it from other families that had the record, however many those were.
+        let pending = entry.state().numbered(arena.retire()).with(state::PENDING);
+        let registered = pending.with(state::LIVE);
+        let family = self.family(at, registered, desc);
+        let filled = family.and_then(|family| {
+            self.fill(pinned, &family, desc, overflow, now)?;
+            Ok(family)
+        });
+        entry.change(entry.state(), pending);
+        let inserted =
+            filled.and_then(|family| match self.root().index.insert(arena, key, at)? {
+                None => Ok(Some(family)),
+                Some(_) => Ok(None),
+            });
+        let Ok(Some(family)) = inserted else {
             entry.set_stamp(arena.retire());
             entry.change(entry.state(), entry.state().with(state::UNLINKED));
             self.root().unlinked.fetch_add(1, Ordering::Relaxed);
-            return Ok(inserted.map(|_| None)?);
-        }
+            return inserted;
+        };
         let seen = entry.state();
         // Whoever found it first may have made it live already.
         if seen.is(state::PENDING) {
@@ -338,9 +332,26 @@ impl Engine {
         families
     }
 
-    /// A family for scrapes and removals, which hold no series and need no bounds.
+    /// A family to look series up in.
+    fn family(
+        &self,
+        at: u32,
+        registered: State,
+        desc: &FamilyDesc,
+    ) -> Result<Family, RegisterError> {
+        let number = Known::intern(self.arena.slot(), at, &desc.identity.buckets);
+        let number = number.ok_or_else(|| RegisterError::Limit {
+            family: desc.identity.name.clone(),
+            what: "the number of families in this process",
+            asked: Known::MOST + 1,
+            limit: Known::MOST,
+        })?;
+        Ok(Family { number, ..self.family_at(at, registered) })
+    }
+
+    /// A family for scrapes and removals, which hold no series and need no number.
     fn family_at(&self, at: u32, registered: State) -> Family {
-        Family { engine: self.clone(), at, registered, bounds: 0 }
+        Family { engine: self.clone(), at, registered, number: 0 }
     }
 
     /// What is stored about a family; `None` if it makes no sense.
@@ -355,7 +366,7 @@ impl Engine {
     }
 
     fn body(&self, at: u32) -> &'static Body {
-        self.arena.record(self.arena.entry(at).body.load(Ordering::Relaxed))
+        body(self.arena, at)
     }
 
     /// Stores bytes that never change; returns the record and their number in one word.

@@ -1,25 +1,33 @@
-//! The index: an append-only hash trie of entries, sixteen ways at each level.
+//! The index: an append-only hash trie of entries.
 //!
 //! A word of a branch is empty, an entry, or another branch. It changes by compare-and-swap only:
 //! empty to entry, entry to a branch that holds the entry, entry that is gone to empty. So there is
 //! no resize, a key has one place at any time, and whoever stops half-way leaves nothing half linked.
 //! Look-ups write nothing. See Bagwell, "Ideal Hash Trees" (2001) for the shape.
+//!
+//! Branches near the root have many ways, so that there are few of them to pass; those below have few,
+//! because most of the ways of the last ones stay empty.
 
 use crate::primitive::{AtomicU32, Ordering};
 
-const WAYS: usize = 16;
-const BITS: u32 = WAYS.trailing_zeros();
+/// How many of the hash's bits a level takes: first the wide levels, then the narrow ones.
+const WIDE_BITS: u32 = 4;
+const NARROW_BITS: u32 = 2;
+const WIDE_LEVELS: u32 = 3;
+/// The ways of the branch at the root.
+pub(super) const ROOT_WAYS: usize = 1 << WIDE_BITS;
 /// How many levels a hash is good for.
-pub(super) const LEVELS_PER_HASH: u32 = u32::BITS / BITS;
+const LEVELS_PER_HASH: u32 = WIDE_LEVELS + (u64::BITS - WIDE_LEVELS * WIDE_BITS) / NARROW_BITS;
 /// Marks a word that means a branch.
 const BRANCH: u32 = 1 << 31;
 /// Stands for no entry and no branch.
 const NOTHING: u32 = 0;
 
+/// The branch at the root.
 #[derive(Default)]
 #[repr(C)]
-pub(super) struct Branch {
-    children: [AtomicU32; WAYS],
+pub(super) struct Index {
+    root: [AtomicU32; ROOT_WAYS],
 }
 
 /// The table of which this is the index. Entries and branches are numbers from 1 to below 2³¹.
@@ -29,10 +37,11 @@ pub(super) trait Table {
     /// Why there is no room for a branch.
     type Error;
 
-    fn branch(&self, at: u32) -> &Branch;
+    /// The words of a branch, of which there are so many.
+    fn branch(&self, at: u32, ways: usize) -> &[AtomicU32];
 
-    /// Makes a branch with nothing in it.
-    fn new_branch(&self) -> Result<u32, Self::Error>;
+    /// Makes a branch of so many words with nothing in it.
+    fn new_branch(&self, ways: usize) -> Result<u32, Self::Error>;
 
     /// Whether the entry may be taken out of the index by whoever finds it.
     fn is_gone(&self, at: u32) -> bool;
@@ -40,29 +49,59 @@ pub(super) trait Table {
     /// Whether the entry has this key.
     fn is(&self, at: u32, key: Self::Key<'_>) -> bool;
 
-    /// The hash that tells where `key` goes at `level`. Another one every [`LEVELS_PER_HASH`]
-    /// levels, so that two keys part in the end.
-    fn hash(&self, key: Self::Key<'_>, level: u32) -> u32;
+    /// A hash of the key, another one in each round, so that two keys part in the end.
+    fn hash(&self, key: Self::Key<'_>, round: u32) -> u64;
 
     /// The same for an entry.
-    fn hash_of(&self, at: u32, level: u32) -> u32;
+    fn hash_of(&self, at: u32, round: u32) -> u64;
 }
 
-impl Branch {
+/// A branch on the way down.
+struct Position<'a> {
+    branch: &'a [AtomicU32],
+    level: u32,
+}
+
+impl<'a> Position<'a> {
+    /// The word under which an entry goes that has this hash in this [`round`](Self::round).
+    fn child(&self, hash: u64) -> &'a AtomicU32 {
+        let level = self.level % LEVELS_PER_HASH;
+        let used = if level < WIDE_LEVELS {
+            level * WIDE_BITS
+        } else {
+            WIDE_LEVELS * WIDE_BITS + (level - WIDE_LEVELS) * NARROW_BITS
+        };
+        &self.branch[(hash >> used) as usize % ways(self.level)]
+    }
+
+    fn down<T: Table>(&mut self, table: &'a T, word: u32) {
+        self.level += 1;
+        self.branch = table.branch(word & !BRANCH, ways(self.level));
+    }
+
+    fn round(&self) -> u32 {
+        self.level / LEVELS_PER_HASH
+    }
+}
+
+/// How many ways the branches at `level` have.
+fn ways(level: u32) -> usize {
+    if level % LEVELS_PER_HASH < WIDE_LEVELS { 1 << WIDE_BITS } else { 1 << NARROW_BITS }
+}
+
+impl Index {
     /// The only entry that can have this key; whether it has, and is not gone, is for the caller to
     /// see.
     pub(super) fn locate<T: Table>(&self, table: &T, key: T::Key<'_>) -> Option<u32> {
-        let mut branch = self;
-        for level in 0.. {
-            let child = branch.child(table.hash(key, level), level);
-            let child = child.load(Ordering::Acquire);
-            match child {
+        let mut position = self.top();
+        loop {
+            let child = position.child(table.hash(key, position.round()));
+            match child.load(Ordering::Acquire) {
                 NOTHING => return None,
                 leaf if leaf & BRANCH == 0 => return Some(leaf),
-                inner => branch = table.branch(inner & !BRANCH),
+                inner => position.down(table, inner),
             }
         }
-        None
     }
 
     /// Enters `at` under its key, unless an entry that is not gone is there: that is returned then.
@@ -73,33 +112,34 @@ impl Branch {
         key: T::Key<'_>,
         at: u32,
     ) -> Result<Option<u32>, T::Error> {
-        let mut branch = self;
-        let mut level = 0;
+        let mut position = self.top();
         let mut spare = None;
         loop {
-            let child = branch.child(table.hash(key, level), level);
+            let child = position.child(table.hash(key, position.round()));
             let found = child.load(Ordering::Acquire);
             if found == NOTHING {
                 if swap(child, NOTHING, at) {
                     return Ok(None);
                 }
             } else if found & BRANCH != 0 {
-                branch = table.branch(found & !BRANCH);
-                level += 1;
+                position.down(table, found);
             } else if table.is_gone(found) {
                 swap(child, found, NOTHING);
             } else if table.is(found, key) {
                 return Ok(Some(found));
             } else {
+                let ways = ways(position.level + 1);
                 let new = match spare.take() {
-                    Some(spare) => spare,
-                    None => table.new_branch()?,
+                    Some((spare, had)) if had == ways => spare,
+                    _ => table.new_branch(ways)?,
                 };
-                let below = table.branch(new).child(table.hash_of(found, level + 1), level + 1);
-                below.store(found, Ordering::Relaxed);
+                let mut below = Position { ..position };
+                below.down(table, new);
+                let moved = below.child(table.hash_of(found, below.round()));
+                moved.store(found, Ordering::Relaxed);
                 if !swap(child, found, new | BRANCH) {
-                    below.store(NOTHING, Ordering::Relaxed);
-                    spare = Some(new);
+                    moved.store(NOTHING, Ordering::Relaxed);
+                    spare = Some((new, ways));
                 }
             }
         }
@@ -107,14 +147,18 @@ impl Branch {
 
     /// Takes `at` out. The caller has pinned the table.
     pub(super) fn unlink<T: Table>(&self, table: &T, at: u32) {
-        let mut branch = self;
-        let mut level = 0;
+        let mut position = self.top();
+        let mut round = position.round();
+        let mut hash = table.hash_of(at, round);
         loop {
-            let child = branch.child(table.hash_of(at, level), level);
+            if position.round() != round {
+                round = position.round();
+                hash = table.hash_of(at, round);
+            }
+            let child = position.child(hash);
             let found = child.load(Ordering::Acquire);
             if found & BRANCH != 0 {
-                branch = table.branch(found & !BRANCH);
-                level += 1;
+                position.down(table, found);
             } else if found != at || swap(child, at, NOTHING) {
                 return;
             }
@@ -122,9 +166,8 @@ impl Branch {
         }
     }
 
-    /// The word under which an entry goes whose hash at `level` is this one.
-    fn child(&self, hash: u32, level: u32) -> &AtomicU32 {
-        &self.children[(hash >> (level % LEVELS_PER_HASH * BITS)) as usize % WAYS]
+    fn top(&self) -> Position<'_> {
+        Position { branch: &self.root, level: 0 }
     }
 }
 

@@ -16,7 +16,7 @@
 //!
 //! # Cost
 //!
-//! A series takes its record (40 bytes and the text of its labels) once, and its cells (8 bytes each:
+//! A series takes its record (24 bytes and the values of its labels) once, and its cells (8 bytes each:
 //! 3 for a counter, 2 more than buckets for a histogram) in every stripe whose thread touched a
 //! series near it. There are four stripes per CPU, at most 256; threads beyond share eight more.
 
@@ -27,7 +27,8 @@
 // | `place` | what a handle holds: the address of a series' cells, and the updates |
 // | `read` | adding up the stripes |
 // | `memory`, `private` | where the cells and records are: somebody's memory, or this process' own |
-// | `bounds`, `coding` | bucket bounds, interned; a family's identity as it is stored |
+// | `known`, `bounds` | what a handle knows of its family: a number for it, the bounds of its buckets |
+// | `coding` | a family's identity as it is stored |
 // | `arena` | one memory: allocation of cells and records, growth, retirement |
 // | `entries`, `index` | the table: entries in lists, found through a hash trie |
 // | `series`, `removal`, `families` | what the entries mean |
@@ -44,6 +45,7 @@ mod exemplars;
 mod families;
 mod fork;
 mod index;
+mod known;
 mod memory;
 mod place;
 mod private;

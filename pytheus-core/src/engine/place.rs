@@ -1,8 +1,8 @@
 //! Where the cells of a series are: what a handle holds.
 
 use super::arena::{Arena, arena_at, shared_cell_at};
-use super::bounds::Bounds;
 use super::families;
+use super::known::Known;
 use super::read;
 use super::slots::{Stripe, update_cell, with_borrowed_stripe, with_stripe};
 use super::stripe::{Cells as _, holders};
@@ -16,15 +16,14 @@ use crate::visit::{Kind, Number};
 /// last holder is gone.
 pub(crate) struct Place {
     slot: u16,
-    /// The number of the bucket bounds.
-    bounds: u16,
+    /// The number of the family among those that are [`Known`].
+    family: u16,
     offset: u32,
 }
 
 /// How the cells of a series are laid out, from its offset.
 pub(super) mod layout {
-    /// In stripes: how often a holder was made (low half) and dropped (high half). In the stripe that
-    /// all share: the record of the series.
+    /// How often a holder was made (low half) and dropped (high half).
     pub(crate) const HOLDERS: u32 = 0;
     /// Counter, up-down counter: whole amounts, and the others.
     pub(crate) const WHOLE: u32 = 1;
@@ -51,11 +50,11 @@ pub(super) fn run_length(kind: Kind, bounds: usize) -> u32 {
 
 impl Place {
     /// A new holder of the cells at `offset`, which must be a published run.
-    pub(super) fn hold(slot: u16, bounds: u16, offset: u32) -> Self {
+    pub(super) fn hold(slot: u16, family: u16, offset: u32) -> Self {
         with_stripe(slot, offset, |stripe| {
             holders::count_made(stripe.cell(offset + layout::HOLDERS));
         });
-        Self { slot, bounds, offset }
+        Self { slot, family, offset }
     }
 
     /// Adds a whole amount; saturates.
@@ -91,7 +90,7 @@ impl Place {
     /// The cell of the bucket that a value belongs to.
     #[inline(always)]
     pub(super) fn bucket(&self, value: f64) -> u32 {
-        layout::BUCKETS + Bounds::get(self.bounds).bucket(value) as u32
+        layout::BUCKETS + Known::get(self.family).bounds.bucket(value) as u32
     }
 
     /// The one cell that all writers share.
@@ -148,24 +147,23 @@ impl Place {
 
     /// Fills `counts` with the buckets of a histogram and returns the sum.
     pub(crate) fn histogram(&self, counts: &mut Vec<u64>) -> f64 {
-        let buckets = Bounds::get(self.bounds).buckets();
+        let buckets = Known::get(self.family).bounds.buckets();
         read::histogram(self.arena(), self.offset, buckets, counts)
     }
 
     /// Counts at the family that it refused an update.
     pub(crate) fn refuse(&self) {
-        families::count_refusal(self.arena(), self.record());
+        families::count_refusal(self.arena(), self.family());
     }
 
     /// Like [`refuse`](Self::refuse), for signal handlers.
     pub(crate) fn refuse_in_signal(&self) {
-        families::count_refusal_in_signal(self.arena(), self.record());
+        families::count_refusal_in_signal(self.arena(), self.family());
     }
 
-    /// The record of the series.
-    fn record(&self) -> u32 {
-        let record = self.arena().shared_cell(self.offset + layout::HOLDERS);
-        record.load(Ordering::Relaxed) as u32
+    /// The entry of the family.
+    pub(super) fn family(&self) -> u32 {
+        Known::get(self.family).at
     }
 
     pub(super) fn offset(&self) -> u32 {
@@ -223,7 +221,7 @@ pub(super) fn times_held(arena: &Arena, offset: u32) -> u32 {
 
 impl Clone for Place {
     fn clone(&self) -> Self {
-        Self::hold(self.slot, self.bounds, self.offset)
+        Self::hold(self.slot, self.family, self.offset)
     }
 }
 

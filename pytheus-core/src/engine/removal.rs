@@ -3,7 +3,7 @@
 use super::arena::NO_RECORD;
 use super::entries::{Key, State, state};
 use super::place;
-use super::series::{Family, is_still, read_labels};
+use super::series::{Family, is_still, read_key};
 use super::stripe::pins::Pinned;
 use crate::primitive::{Ordering, fence};
 
@@ -42,7 +42,7 @@ impl Family {
         let mut text = Vec::new();
         let mut removed = 0;
         for at in self.body().series.iter(arena) {
-            let Some(seen) = read_labels(arena, at, &mut text) else { continue };
+            let Some(seen) = read_key(arena, at, &mut text) else { continue };
             if !self.is_registered() {
                 break;
             }

@@ -4,9 +4,9 @@ use super::Engine;
 use super::exemplars;
 use super::place::layout;
 use super::read;
-use super::series::{Family, is_still, read_labels};
+use super::series::{Family, is_still, read_key};
 use crate::backend::Visit;
-use crate::labels::{Labels, push_pair};
+use crate::labels::{Frame, Labels, push_pair};
 use crate::own_metrics::OwnMetrics;
 use crate::primitive::Ordering;
 use crate::visit::{Exemplar, FamilyDesc, GaugeMode, Kind, Stop, Value, Visitor};
@@ -31,6 +31,7 @@ impl Visit for Engine {
 /// Buffers that are used again for every series.
 #[derive(Default)]
 struct Scratch {
+    values: Vec<u8>,
     text: Vec<u8>,
     with_pid: String,
     counts: Vec<u64>,
@@ -45,16 +46,18 @@ impl Family {
         visitor: &mut dyn Visitor,
     ) -> Result<(), Stop> {
         let arena = self.engine.arena;
-        let Scratch { text, with_pid, counts, active } = scratch;
+        let Scratch { values, text, with_pid, counts, active } = scratch;
         let identity = &desc.identity;
+        let frame = Frame::new(identity.label_names.as_deref());
         let has_exemplars = self.body().has_exemplars.load(Ordering::Acquire) != 0;
         let mut found: Vec<Option<exemplars::Read>> = Vec::new();
         let epoch = arena.epoch();
         for at in self.body().series.iter(arena) {
-            let Some(seen) = read_labels(arena, at, text) else { continue };
-            if !arena.is_older(at, epoch) {
+            let Some(seen) = read_key(arena, at, values) else { continue };
+            if !seen.is_older(epoch) {
                 continue;
             }
+            frame.expand(values, text);
             let Ok(labels) = std::str::from_utf8(text) else { continue };
             let entry = arena.entry(at);
             let cells = entry.body.load(Ordering::Relaxed);

@@ -20,7 +20,8 @@ pub(crate) struct Family {
     pub(super) at: u32,
     /// Live, in the generation that was registered: another family may use the record later.
     pub(super) registered: State,
-    pub(super) bounds: u16,
+    /// Among those that are [`Known`](super::known::Known).
+    pub(super) number: u16,
 }
 
 /// Why there is no series.
@@ -153,12 +154,10 @@ impl Family {
                 return Err(NoRoom::Memory(error));
             }
         }
-        let entry = arena.entry(at);
-        let seen = entry.state();
+        let seen = arena.entry(at).state();
         // Whoever found it first may have made it live already.
         if seen.is(state::PENDING) {
-            arena.number(at, seen);
-            entry.change(seen, seen.with(state::LIVE));
+            arena.publish(at, seen, state::LIVE);
         }
         Ok(Some(at))
     }
@@ -187,11 +186,9 @@ impl Family {
 
     /// Makes an entry that has come into the index wait until it is used, unless it is used already.
     pub(super) fn hide(&self, at: u32) {
-        let entry = self.arena().entry(at);
-        let seen = entry.state();
+        let seen = self.arena().entry(at).state();
         if seen.is(state::PENDING) {
-            self.arena().number(at, seen);
-            entry.change(seen, seen.with(state::RESERVED));
+            self.arena().publish(at, seen, state::RESERVED);
         }
     }
 
@@ -215,8 +212,6 @@ impl Family {
                 // Or else every look-up that finds no room would take some.
                 let at = arena.new_entry(key).inspect_err(|_| arena.take_back_cells(cells, run))?;
                 arena.entry(at).body.store(cells, Ordering::Relaxed);
-                arena.entry(at).family.store(self.at, Ordering::Relaxed);
-                arena.shared_cell(cells + layout::HOLDERS).store(at.into(), Ordering::Relaxed);
                 at
             }
         };
@@ -281,7 +276,8 @@ impl Family {
 
     // ── holding ─────────────────────────────────────────────────────────────────────────────────
 
-    /// A handle's place in the series at `at`, if it still is the one with `key` and in use.
+    /// A handle's place in the series at `at`, if it still is the one with `key`; from now on it is
+    /// exported.
     fn hold(&self, at: u32, key: Option<Key<'_>>) -> Option<Place> {
         let arena = self.arena();
         let entry = arena.entry(at);
@@ -290,14 +286,15 @@ impl Family {
             if key.is_some_and(|key| !arena.text_is(at, key)) {
                 return None;
             }
-            let live = seen.with(state::LIVE);
             if seen.is(state::PENDING) || seen.is(state::RESERVED) {
-                arena.number(at, seen);
-                entry.change(seen, live);
-            } else if !seen.is_shown() {
+                arena.publish(at, seen, state::LIVE);
+                continue;
+            }
+            if !seen.is_shown() {
                 return None;
             }
-            let place = Place::hold(arena.slot(), self.bounds, entry.body.load(Ordering::Relaxed));
+            let live = seen.with(state::LIVE);
+            let place = Place::hold(arena.slot(), self.number, entry.body.load(Ordering::Relaxed));
             // Either the remover sees that we hold the cells, or we see that it removed them.
             fence(Ordering::SeqCst);
             let now = entry.state();
@@ -349,8 +346,8 @@ impl Family {
     }
 }
 
-/// Copies the labels of a series that is shown; `None` if it is not, or not any more.
-pub(super) fn read_labels(arena: &Arena, at: u32, text: &mut Vec<u8>) -> Option<State> {
+/// Copies the key of a series that is shown; `None` if it is not, or not any more.
+pub(super) fn read_key(arena: &Arena, at: u32, text: &mut Vec<u8>) -> Option<State> {
     let entry = arena.entry(at);
     let seen = entry.state();
     if !seen.is_shown() {

@@ -6,13 +6,14 @@ use super::spec::{LabelSpec, Spec};
 use crate::backend::StorageKind;
 use crate::detached::Heap;
 use crate::engine::{self, ForkMutex, MAX_TEXT_BYTES, NoRoom};
-use crate::labels::{Labels, push_escaped, push_name, push_pair};
+use crate::labels::{Form, Frame, Labels, push_pair};
 use crate::metric::{At, Metric};
 use crate::names::{Naming, check_label_name};
 use crate::table::{CellFamily, CellTable, NoCell, Room};
 use crate::time::Clock;
 use crate::visit::{FamilyDesc, Identity};
 use crate::{LabelError, RegisterError};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The value every label of an overflow series has.
@@ -28,10 +29,11 @@ pub(crate) struct FamilyCore {
     constants: Vec<(String, String)>,
     naming: Naming,
     template: Template,
+    frame: Frame,
     /// By declared label.
     defaults: Vec<Option<String>>,
     pub(super) backing: Backing,
-    /// The labels of the overflow series; `None` for a family without labels of its own.
+    /// The key of the overflow series; `None` for a family without labels of its own.
     overflow: Option<String>,
     /// In no backend.
     detached: bool,
@@ -61,7 +63,8 @@ impl FamilyCore {
         let desc = spec.describe(&context.prefix, &context.constants, context.naming)?;
         let (backing, desc, entered) = match &context.storage {
             StorageKind::Striped(engine) => {
-                let overflow = overflow_labels(&desc, &context.constants);
+                let template = template(&spec, &desc, &context.constants, Form::Values);
+                let overflow = overflow_key(&spec, &template, &context.constants);
                 let (family, desc, entered) = engine
                     .register(&desc, overflow.as_deref(), context.clock.now())
                     .map_err(|error| of_family(error, &desc.identity.name))?;
@@ -109,14 +112,18 @@ impl FamilyCore {
     }
 
     fn assemble(spec: Spec, desc: Arc<FamilyDesc>, context: &Context, backing: Backing) -> Self {
-        let declared = spec.declared();
-        let order = desc.identity.label_names.as_deref().unwrap_or_default();
-        let template = Template::new(order, &context.constants, declared);
-        let overflow = overflow_labels(&desc, &context.constants);
+        let form = match backing {
+            Backing::Striped(_) => Form::Values,
+            Backing::Cells(_) => Form::Canonical,
+        };
+        let template = template(&spec, &desc, &context.constants, form);
+        let overflow = overflow_key(&spec, &template, &context.constants);
         let by_label = spec.sorted_defaults();
-        let defaults = declared.iter().map(|name| by_label.get(name.as_str()).cloned()).collect();
+        let defaults =
+            spec.declared().iter().map(|name| by_label.get(name.as_str()).cloned()).collect();
         Self {
             template,
+            frame: Frame::new(desc.identity.label_names.as_deref()),
             defaults,
             desc,
             constants: context.constants.clone(),
@@ -204,14 +211,14 @@ impl FamilyCore {
 
     /// The series with these values, one per declared label.
     pub(crate) fn with<M: Metric>(&self, values: &[&str]) -> M {
-        with_text(|text| self.template.write(values, text), |labels| self.series(labels))
+        with_text(|text| self.template.write(values, text), |key| self.series(key))
     }
 
     /// The series with these values, where there is room for it.
     pub(crate) fn try_with<M: Metric>(&self, values: &[&str]) -> Result<M, RegisterError> {
         with_text(
             |text| self.template.write(values, text),
-            |labels| self.try_series(labels).map_err(|no| no.into_register_error(self.name())),
+            |key| self.try_series(key).map_err(|no| no.into_register_error(self.name())),
         )
     }
 
@@ -221,27 +228,27 @@ impl FamilyCore {
         Ok(self.series(&labels))
     }
 
-    fn series<M: Metric>(&self, labels: &str) -> M {
-        match self.try_series(labels) {
+    fn series<M: Metric>(&self, key: &str) -> M {
+        match self.try_series(key) {
             Ok(metric) => metric,
-            Err(_) => self.overflow(labels),
+            Err(_) => self.overflow(key),
         }
     }
 
-    fn try_series<M: Metric>(&self, labels: &str) -> Result<M, NoSeries> {
+    fn try_series<M: Metric>(&self, key: &str) -> Result<M, NoSeries> {
         let at = match &self.backing {
-            Backing::Striped(family) => match family.find(labels) {
+            Backing::Striped(family) => match family.find(key) {
                 Some(place) => At::Striped(place),
-                None => At::Striped(self.create(family, labels)?),
+                None => At::Striped(self.create(family, key)?),
             },
             Backing::Cells(family) => {
-                if labels.len() > MAX_TEXT_BYTES && !self.detached {
-                    return Err(NoSeries::TooLong(labels.len()));
+                if key.len() > MAX_TEXT_BYTES && !self.detached {
+                    return Err(NoSeries::TooLong(key.len()));
                 }
                 let room = Room::UpTo(self.cap());
                 let create = || {
-                    family.find_or_create(labels, room, self.clock.now(), |cells, desc| {
-                        M::open(cells, desc, Labels::from_canonical(labels)).map(M::keep)
+                    family.find_or_create(key, room, self.clock.now(), |cells, desc| {
+                        M::open(cells, desc, Labels::from_canonical(key)).map(M::keep)
                     })
                 };
                 let created = match create() {
@@ -259,8 +266,8 @@ impl FamilyCore {
     }
 
     #[cold]
-    fn create(&self, family: &engine::Family, labels: &str) -> Result<engine::Place, NoSeries> {
-        let create = || family.find_or_create(labels, self.cap(), self.clock.now());
+    fn create(&self, family: &engine::Family, key: &str) -> Result<engine::Place, NoSeries> {
+        let create = || family.find_or_create(key, self.cap(), self.clock.now());
         let created = match create() {
             Err(NoRoom::Cap) if self.make_room() => create(),
             created => created,
@@ -284,7 +291,7 @@ impl FamilyCore {
 
     /// Where what finds no room is counted.
     #[cold]
-    fn overflow<M: Metric>(&self, labels: &str) -> M {
+    fn overflow<M: Metric>(&self, key: &str) -> M {
         let own = self.overflow.as_deref().unwrap_or_default();
         let now = self.clock.now();
         let reserved = match &self.backing {
@@ -300,7 +307,8 @@ impl FamilyCore {
         let at = reserved.unwrap_or_else(|| {
             // The family was unregistered, or its backend hands out no cells any more: it counts
             // where nobody reads, as a handle of a removed series does.
-            let cell = M::open(&Heap, &self.desc, Labels::from_canonical(labels));
+            let labels = self.canonical(key);
+            let cell = M::open(&Heap, &self.desc, Labels::from_canonical(&labels));
             At::Cell(cell.unwrap_or_else(|_| unreachable!("the heap refuses nobody")))
         });
         M::new(at, &self.desc)
@@ -310,7 +318,7 @@ impl FamilyCore {
 
     /// Removes the series with these values; whether there was one.
     pub(crate) fn remove(&self, values: &[&str]) -> bool {
-        with_text(|text| self.template.write(values, text), |labels| self.remove_series(labels))
+        with_text(|text| self.template.write(values, text), |key| self.remove_series(key))
     }
 
     /// Removes the series of an open label set with these pairs; whether there was one.
@@ -319,19 +327,31 @@ impl FamilyCore {
         Ok(self.remove_series(&labels))
     }
 
-    fn remove_series(&self, labels: &str) -> bool {
+    fn remove_series(&self, key: &str) -> bool {
         match &self.backing {
-            Backing::Striped(family) => family.remove(labels),
-            Backing::Cells(family) => family.remove(labels),
+            Backing::Striped(family) => family.remove(key),
+            Backing::Cells(family) => family.remove(key),
         }
     }
 
     /// Removes the series for which `keep` says no. Returns how many.
     pub(crate) fn retain(&self, mut keep: impl FnMut(Labels<'_>) -> bool) -> usize {
-        let keep = |labels: &str| keep(Labels::from_canonical(labels));
+        let keep = |key: &str| keep(Labels::from_canonical(&self.canonical(key)));
         match &self.backing {
             Backing::Striped(family) => family.retain(keep),
             Backing::Cells(family) => family.retain(keep),
+        }
+    }
+
+    /// The canonical labels of the series with this key.
+    fn canonical<'a>(&self, key: &'a str) -> Cow<'a, str> {
+        match self.backing {
+            Backing::Cells(_) => Cow::Borrowed(key),
+            Backing::Striped(_) => {
+                let mut labels = Vec::new();
+                self.frame.expand(key.as_bytes(), &mut labels);
+                Cow::Owned(String::from_utf8_lossy(&labels).into_owned())
+            }
         }
     }
 
@@ -411,10 +431,24 @@ fn of_family(error: RegisterError, family: &str) -> RegisterError {
     }
 }
 
-/// The labels of a family's overflow series; `None` for a family without labels of its own.
-fn overflow_labels(desc: &FamilyDesc, constants: &[(String, String)]) -> Option<String> {
-    let mut text = String::new();
-    let Some(names) = &desc.identity.label_names else {
+/// How the labels of a family's series are written as keys.
+fn template(
+    spec: &Spec,
+    desc: &FamilyDesc,
+    constants: &[(String, String)],
+    form: Form,
+) -> Template {
+    let order = desc.identity.label_names.as_deref().unwrap_or_default();
+    Template::new(form, order, constants, spec.declared())
+}
+
+/// The key of a family's overflow series; `None` for a family without labels of its own.
+fn overflow_key(
+    spec: &Spec,
+    template: &Template,
+    constants: &[(String, String)],
+) -> Option<String> {
+    if spec.labels == LabelSpec::Open {
         let constants = constants.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         // No other label of the series may have the name.
         let mut name = OVERFLOW_LABEL.to_owned();
@@ -422,21 +456,11 @@ fn overflow_labels(desc: &FamilyDesc, constants: &[(String, String)]) -> Option<
             name.push('_');
         }
         return Some(sorted_labels(constants.chain([(name.as_str(), "true")])));
-    };
-    let mut any = false;
-    for name in names {
-        match constants.iter().find(|(constant, _)| constant == name) {
-            Some((_, value)) => push_pair(&mut text, name, value),
-            None => {
-                any = true;
-                push_name(&mut text, name);
-                text.push_str("=\"");
-                push_escaped(&mut text, OVERFLOW);
-                text.push('"');
-            }
-        }
     }
-    any.then_some(text)
+    let values = vec![OVERFLOW; spec.declared().len()];
+    let mut key = String::new();
+    template.write(&values, &mut key);
+    (!values.is_empty()).then_some(key)
 }
 
 /// The canonical labels of an open label set.

@@ -1,6 +1,6 @@
-//! Writing the canonical labels of a series from values.
+//! Writing the labels of a series from values, as the key of the series.
 
-use crate::labels::{push_escaped, push_name, push_pair};
+use crate::labels::{Form, push_escaped};
 use std::cell::Cell;
 
 /// How a family's labels are written, in exported order.
@@ -23,6 +23,7 @@ impl Template {
     /// `order` are the label names as exported, `constants` the ones with a value of the registry,
     /// `declared` the others in the order in which values are given.
     pub(super) fn new(
+        form: Form,
         order: &[String],
         constants: &[(String, String)],
         declared: &[String],
@@ -30,19 +31,13 @@ impl Template {
         let mut parts = Vec::new();
         let mut text = String::new();
         for (place, name) in order.iter().enumerate() {
-            if place > 0 {
-                text.push(',');
-            }
-            let mut pair = String::new();
+            form.open(&mut text, place, name);
             if let Some((_, value)) = constants.iter().find(|(constant, _)| constant == name) {
-                push_pair(&mut pair, name, value);
-                text.push_str(&pair);
+                form.value(&mut text, value);
             } else if let Some(value) = declared.iter().position(|label| label == name) {
-                push_name(&mut pair, name);
-                text.push_str(&pair);
-                text.push_str("=\"");
-                parts.push(Part { text: std::mem::replace(&mut text, "\"".to_owned()), value });
+                parts.push(Part { text: std::mem::take(&mut text), value });
             }
+            form.close(&mut text);
         }
         Self { parts, end: text }
     }
@@ -89,16 +84,21 @@ mod tests {
     #[test]
     fn values_are_written_in_exported_order_whatever_the_declared_one() {
         let constants = [("zone".to_owned(), "e\"u".to_owned())];
-        let template = Template::new(&names(&["zone", "b", "a"]), &constants, &names(&["a", "b"]));
-        let mut text = String::new();
-        template.write(&["1", "2\n"], &mut text);
-        assert_eq!(text, r#"zone="e\"u",b="2\n",a="1""#);
+        let order = names(&["zone", "b", "a"]);
+        let written = |form| {
+            let mut text = String::new();
+            let template = Template::new(form, &order, &constants, &names(&["a", "b"]));
+            template.write(&["1", "2\n"], &mut text);
+            text
+        };
+        assert_eq!(written(Form::Canonical), r#"zone="e\"u",b="2\n",a="1""#);
+        assert_eq!(written(Form::Values), "e\\\"u\n2\\n\n1");
     }
 
     #[test]
     fn a_family_without_labels_has_no_text() {
         let mut text = String::new();
-        Template::new(&[], &[], &[]).write(&[], &mut text);
+        Template::new(Form::Canonical, &[], &[], &[]).write(&[], &mut text);
         assert_eq!(text, "");
     }
 }

@@ -1,10 +1,12 @@
 //! Labels: how they are written, how values become them, and how structs name them.
 
 mod canonical;
+mod frame;
 mod set;
 mod value;
 
 pub use canonical::{Labels, LabelsBuf};
-pub(crate) use canonical::{push_escaped, push_name, push_pair};
+pub(crate) use canonical::{push_escaped, push_pair};
+pub(crate) use frame::{Form, Frame};
 pub use set::LabelSet;
 pub use value::LabelValue;

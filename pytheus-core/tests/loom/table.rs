@@ -1,6 +1,6 @@
 //! The index of the table: inserting against inserting and against taking out.
 
-use crate::index::{self, Branch};
+use crate::index::{self, Index, ROOT_WAYS};
 use crate::mortal::killed_after;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::world::check;
@@ -14,10 +14,11 @@ const BRANCHES: usize = 3;
 /// Entries are numbered from 1; those that exist have a key, which is its own hash.
 #[derive(Default)]
 struct Table {
-    root: Branch,
+    root: Index,
     keys: [AtomicU32; ENTRIES],
     gone: [AtomicU32; ENTRIES],
-    branches: [Branch; BRANCHES],
+    /// As many ways as the widest have.
+    branches: [[AtomicU32; ROOT_WAYS]; BRANCHES],
     branches_used: AtomicU32,
 }
 
@@ -25,11 +26,11 @@ impl index::Table for Table {
     type Key<'a> = u32;
     type Error = Infallible;
 
-    fn branch(&self, at: u32) -> &Branch {
-        &self.branches[at as usize - 1]
+    fn branch(&self, at: u32, ways: usize) -> &[AtomicU32] {
+        &self.branches[at as usize - 1][..ways]
     }
 
-    fn new_branch(&self) -> Result<u32, Infallible> {
+    fn new_branch(&self, _: usize) -> Result<u32, Infallible> {
         Ok(self.branches_used.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
@@ -38,17 +39,17 @@ impl index::Table for Table {
     }
 
     fn is(&self, at: u32, key: u32) -> bool {
-        self.hash_of(at, 0) == key
+        self.hash_of(at, 0) == u64::from(key)
     }
 
-    fn hash(&self, key: u32, _: u32) -> u32 {
-        key
+    fn hash(&self, key: u32, _: u32) -> u64 {
+        key.into()
     }
 
-    fn hash_of(&self, at: u32, _: u32) -> u32 {
+    fn hash_of(&self, at: u32, _: u32) -> u64 {
         let key = self.keys[at as usize - 1].load(Ordering::Relaxed);
         assert_ne!(key, 0, "entry {at} was found before it was complete");
-        key
+        key.into()
     }
 }
 

@@ -1,0 +1,70 @@
+//! The families that this process has registered, by a number small enough for a handle.
+
+use super::bounds::Bounds;
+use super::fork::ForkMutex;
+use std::collections::HashMap;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// What a handle must know of its family.
+pub(super) struct Known {
+    /// The family's entry.
+    pub(super) at: u32,
+    pub(super) bounds: Bounds,
+}
+
+static KNOWN: [AtomicPtr<Known>; Known::MOST] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; Known::MOST];
+
+impl Known {
+    /// How many families a process can register. Those that use a record again do not count.
+    pub(super) const MOST: usize = 1 << 16;
+
+    /// The number of the family at `at` in the memory in `slot`; `None` if there are too many.
+    pub(super) fn intern(slot: u16, at: u32, bounds: &[f64]) -> Option<u16> {
+        type Key = (u16, u32, Vec<u64>);
+        static NUMBERS: ForkMutex<Option<HashMap<Key, u16>>> = ForkMutex::new(None);
+
+        // The record may have been another family's before.
+        let key = (slot, at, bounds.iter().map(|bound| bound.to_bits()).collect());
+        let mut numbers = NUMBERS.lock();
+        // A child that lost the map to a fork goes on behind what its parent had interned.
+        let numbers = numbers.get_or_insert_default();
+        if let Some(number) = numbers.get(&key) {
+            return Some(*number);
+        }
+        let free =
+            (numbers.len()..Self::MOST).find(|n| KNOWN[*n].load(Ordering::Relaxed).is_null())?;
+        let known = Box::new(Self { at, bounds: Bounds::new(bounds) });
+        KNOWN[free].store(Box::leak(known), Ordering::Release);
+        numbers.insert(key, free as u16);
+        Some(free as u16)
+    }
+
+    /// The family with this number; one without bounds if there is none.
+    #[inline(always)]
+    pub(super) fn get(number: u16) -> &'static Self {
+        static NONE: Known = Known { at: super::arena::NO_RECORD, bounds: Bounds::NONE };
+        match NonNull::new(KNOWN[number as usize].load(Ordering::Acquire)) {
+            // SAFETY: what is interned is a leaked box.
+            Some(known) => unsafe { known.as_ref() },
+            None => &NONE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_has_one_number_for_each_set_of_bounds() {
+        // No engine has this slot.
+        let slot = u16::MAX;
+        let one = Known::intern(slot, 7, &[1.0, 2.5]).expect("room");
+        assert_eq!(Known::intern(slot, 7, &[1.0, 2.5]), Some(one));
+        assert_ne!(Known::intern(slot, 7, &[1.0]), Some(one));
+        assert_ne!(Known::intern(slot, 8, &[1.0, 2.5]), Some(one));
+        assert_eq!((Known::get(one).at, Known::get(one).bounds.buckets()), (7, 3));
+    }
+}
