@@ -7,6 +7,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# A decimal point, wherever this runs.
+export LC_ALL=C
+
 limits=scripts/instructions.limits
 # Each path is taken so often, then twice as often; the difference is the path alone, without start
 # and end. A multiple of the 1,000 series and the 12 buckets that are used in turn.
