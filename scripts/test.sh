@@ -20,6 +20,9 @@ cargo check -p pytheus
 step "the main job, as the README has it"
 cargo run --release -p pytheus-examples --bin shop -- --demo
 
+step "the instructions of the hottest paths, within their limits"
+bash scripts/instructions.sh
+
 step "the benchmarks' own checks"
 cargo test --manifest-path benchmarks/Cargo.toml
 
