@@ -16,9 +16,9 @@ use crate::{Group, PEERS, Settings, groups};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Command {
-    /// The group.
-    pub group: Group,
-    /// Names of cases; empty for all of the group.
+    /// The group, or all of them.
+    pub groups: Vec<Group>,
+    /// Names of cases; empty for all of the groups.
     pub cases: Vec<String>,
     /// How long and with whom.
     pub settings: Settings,
@@ -92,6 +92,9 @@ pub enum UsageError {
     },
 }
 
+/// Stands for all groups, one after the other.
+const EVERY_GROUP: &str = "all";
+
 /// A median of fewer is an anecdote.
 const LEAST_ROUNDS: usize = 7;
 
@@ -105,7 +108,7 @@ impl Command {
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<Self, UsageError> {
         let mut arguments = arguments.into_iter().map(Into::into);
-        let (mut group, mut cases, mut settings, mut json) =
+        let (mut groups, mut cases, mut settings, mut json) =
             (None, Vec::new(), Settings::default(), false);
         let mut rounds = None;
         while let Some(argument) = arguments.next() {
@@ -123,15 +126,15 @@ impl Command {
                 option if option.starts_with('-') => {
                     return Err(UsageError::Option { name: argument });
                 }
-                _ if group.is_some() => return Err(UsageError::SecondGroup { name: argument }),
-                _ => group = Some(find_group(argument)?),
+                _ if groups.is_some() => return Err(UsageError::SecondGroup { name: argument }),
+                _ => groups = Some(find_groups(argument)?),
             }
         }
         settings.rounds = rounds.unwrap_or(settings.rounds);
-        let group = group.ok_or(UsageError::NoGroup)?;
+        let groups = groups.ok_or(UsageError::NoGroup)?;
         check_peers(&settings.only)?;
-        check_cases(group, &cases)?;
-        Ok(Self { group, cases, settings, json })
+        check_cases(&groups, &cases)?;
+        Ok(Self { groups, cases, settings, json })
     }
 }
 
@@ -157,7 +160,7 @@ usage: cargo run --release --manifest-path benchmarks/Cargo.toml -- GROUP [optio
   --cores 0,2    run on these cores, the first thread on the first (all, in order)
   --json         one JSON document at the end instead of tables
 
-groups and their cases:
+groups (or \"all\") and their cases:
 ";
 
 fn list(value: &str) -> Vec<String> {
@@ -189,9 +192,12 @@ fn parse_cores(value: &str) -> Result<Vec<usize>, UsageError> {
     }
 }
 
-fn find_group(name: String) -> Result<Group, UsageError> {
+fn find_groups(name: String) -> Result<Vec<Group>, UsageError> {
+    if name == EVERY_GROUP {
+        return Ok(groups::ALL.to_vec());
+    }
     let group = groups::ALL.iter().find(|group| group.name == name);
-    group.copied().ok_or(UsageError::Group { name })
+    group.map(|group| vec![*group]).ok_or(UsageError::Group { name })
 }
 
 fn check_peers(only: &[String]) -> Result<(), UsageError> {
@@ -201,8 +207,9 @@ fn check_peers(only: &[String]) -> Result<(), UsageError> {
     }
 }
 
-fn check_cases(group: Group, cases: &[String]) -> Result<(), UsageError> {
-    let known: Vec<_> = (group.cases)().iter().map(crate::Case::name).collect();
+fn check_cases(groups: &[Group], cases: &[String]) -> Result<(), UsageError> {
+    let known = groups.iter().flat_map(|group| (group.cases)());
+    let known: Vec<_> = known.map(|case| case.name()).collect();
     match cases.iter().find(|name| !known.contains(&name.as_str())) {
         Some(name) => Err(UsageError::Case { name: name.clone(), known }),
         None => Ok(()),
@@ -229,6 +236,14 @@ mod tests {
         assert!(message.contains("\"promethus\"") && message.contains("\"prometheus\""));
         let message = error(&["update", "--case", "counter"]).to_string();
         assert!(message.contains("\"counter_inc\""));
+    }
+
+    #[test]
+    fn all_is_every_group() -> Result<(), UsageError> {
+        let names = |groups: &[Group]| groups.iter().map(|group| group.name).collect::<Vec<_>>();
+        assert_eq!(names(&Command::parse(["all"])?.groups), names(groups::ALL));
+        assert!(groups::ALL.iter().all(|group| group.name != EVERY_GROUP));
+        Ok(())
     }
 
     #[test]

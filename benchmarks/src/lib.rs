@@ -37,9 +37,10 @@ mod harness;
 mod readback;
 mod report;
 
+pub(crate) use harness::unit;
 pub use harness::{
     BoxError, CYCLE, Candidate, Case, Effect, Gate, Group, Line, Measurement, Mismatch, Reading,
     RunError, Settings, Spread, Step, Subject, Work, measure, subject, subject_with_finish, values,
 };
-pub use readback::{ReadError, histogram, sample};
+pub use readback::{ReadError, each, histogram, sample};
 pub use report::{PEERS, Report, Version, table, versions};

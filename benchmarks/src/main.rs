@@ -37,12 +37,14 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
     if !command.json {
         writeln!(out, "{}", report.header())?;
     }
-    for case in (command.group.cases)() {
+    let groups = command.groups.iter();
+    let cases = groups.flat_map(|group| (group.cases)().into_iter().map(|case| (group.name, case)));
+    for (group, case) in cases {
         if !command.cases.is_empty() && !command.cases.iter().any(|name| name == case.name()) {
             continue;
         }
         for &threads in case.thread_counts() {
-            let measurement = match measure(command.group.name, &case, threads, settings) {
+            let measurement = match measure(group, &case, threads, settings) {
                 Ok(measurement) => measurement,
                 Err(error @ (RunError::Nobody { .. } | RunError::TooFewCores { .. })) => {
                     eprintln!("left out: {error}");

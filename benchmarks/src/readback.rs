@@ -45,6 +45,19 @@ pub fn sample(text: &str, name: &str) -> Result<f64, ReadError> {
     line.ok_or_else(|| ReadError::Missing { name: name.to_owned() }).and_then(value)
 }
 
+/// The values of all samples of that name, in the order of the text.
+///
+/// # Examples
+///
+/// ```
+/// let text = "hits{a=\"b\"} 3\nhits{a=\"c\"} 4\nhits_created 5\n";
+/// let values: Result<Vec<f64>, _> = pytheus_benchmarks::each(text, "hits").collect();
+/// assert_eq!(values, Ok(vec![3.0, 4.0]));
+/// ```
+pub fn each<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = Result<f64, ReadError>> {
+    samples(text, name).map(value)
+}
+
 /// The one histogram of that name, told from its `_bucket` and `_sum` samples.
 ///
 /// # Errors

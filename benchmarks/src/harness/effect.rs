@@ -54,6 +54,8 @@ pub enum Effect {
     Sets,
     /// Each operation observes the next of [`values`].
     Observes,
+    /// Each operation observes how long something took, which nobody knows beforehand.
+    Times,
 }
 
 /// A subject did not do what it was measured for.
@@ -144,6 +146,20 @@ impl Effect {
                 }
                 return check_sum(&observed(first, ops, threads), sum_after - sum_before)
                     .map_err(|(expected, found)| mismatch(expected, found));
+            }
+            (
+                Self::Times,
+                Reading::Summary { count: before, sum: sum_before },
+                Reading::Summary { count: after, sum: sum_after },
+            ) => {
+                let (expected, found) = ((ops * threads) as u64, after.wrapping_sub(*before));
+                let grew = sum_after >= sum_before;
+                if found != expected || !grew {
+                    return Err(mismatch(
+                        format!("counted {expected} durations"),
+                        format!("counted {found}, of {} together", sum_after - sum_before),
+                    ));
+                }
             }
             (effect, before, after) => {
                 return Err(mismatch(
@@ -252,6 +268,19 @@ mod tests {
         let last = Reading::Number(values()[6]);
         assert!(Effect::Sets.check(&before, &last, 5, 2, 1).is_ok());
         assert!(Effect::Sets.check(&before, &last, 5, 3, 1).is_err());
+    }
+
+    #[test]
+    fn durations_are_counted_and_not_negative() {
+        let before = Reading::Summary { count: 5, sum: 1.0 };
+        let check = |count, sum| {
+            let after = Reading::Summary { count, sum };
+            Effect::Times.check(&before, &after, 0, 10, 2)
+        };
+        assert_eq!(check(25, 1.0), Ok(()));
+        assert!(check(24, 1.5).is_err());
+        assert!(check(25, 0.5).is_err());
+        assert!(check(25, f64::NAN).is_err());
     }
 
     #[test]

@@ -15,4 +15,5 @@ pub use gate::Gate;
 pub use rounds::{Line, Measurement, RunError, Settings, measure};
 pub use spread::Spread;
 pub use subject::{Step, Subject, subject, subject_with_finish};
+pub(crate) use values::unit;
 pub use values::{CYCLE, values};
