@@ -11,3 +11,17 @@ pub(crate) const RING: usize = 32;
 
 /// How many cells a reader copies at once: in less time than a writer takes for [`RING`] updates.
 pub(crate) const BLOCK: usize = 64;
+
+/// Adds to a word that nobody else writes; a fence for whoever makes one, too, between what stands
+/// before and behind it.
+#[inline(always)]
+pub(crate) fn add_and_fence(word: &AtomicU64, amount: u64) {
+    // Here an exchange is that fence already, and together they would cost twice as much. What the
+    // caller loads behind it, it loads sequentially consistent for the language's sake.
+    if cfg!(target_arch = "x86_64") {
+        word.fetch_add(amount, Ordering::SeqCst);
+    } else {
+        word.fetch_add(amount, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
+    }
+}

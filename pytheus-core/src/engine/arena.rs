@@ -6,7 +6,9 @@ use super::stripe::pins::Pinned;
 use super::stripe::{Lease, pins};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::{BackendError, BackendErrorKind};
+use rapidhash::fast::SeedableState;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::num::NonZeroU64;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicPtr;
@@ -168,6 +170,15 @@ impl Arena {
 
     pub(super) fn hash_text(&self, text: &[u8]) -> u64 {
         rapidhash_v3_seeded(text, &self.secrets)
+    }
+
+    /// A hash of label values for tables of this process.
+    #[inline(always)]
+    pub(super) fn hash_values(&self, values: &[&str]) -> u64 {
+        let state = SeedableState::custom(self.secrets.seed, &self.secrets.secrets);
+        let mut hasher = state.build_hasher();
+        values.iter().for_each(|value| hasher.write(value.as_bytes()));
+        hasher.finish()
     }
 
     // ── stripes ─────────────────────────────────────────────────────────────────────────────────
@@ -388,7 +399,7 @@ impl Arena {
     pub(super) fn read_bytes(&self, at: u32, count: usize, bytes: &mut Vec<u8>) {
         bytes.clear();
         for at in (at..).take(count.div_ceil(WORD)) {
-            bytes.extend_from_slice(&self.word(at).load(Ordering::Relaxed).to_ne_bytes());
+            bytes.extend_from_slice(&self.word(at).load(Ordering::Relaxed).to_le_bytes());
         }
         bytes.truncate(count);
     }
@@ -441,11 +452,13 @@ impl std::fmt::Debug for Arena {
 
 /// Bytes as whole words, the last one padded with zeros.
 pub(super) fn words_of(bytes: &[u8]) -> impl Iterator<Item = u64> {
-    bytes.chunks(WORD).map(|chunk| {
+    let (words, rest) = bytes.as_chunks::<WORD>();
+    let last = (!rest.is_empty()).then(|| {
         let mut word = [0; WORD];
-        word[..chunk.len()].copy_from_slice(chunk);
-        u64::from_ne_bytes(word)
-    })
+        word[..rest.len()].copy_from_slice(rest);
+        word
+    });
+    words.iter().copied().chain(last).map(u64::from_le_bytes)
 }
 
 /// How many cells of a stripe lie in its first `bytes` bytes.

@@ -105,7 +105,7 @@ impl State {
 
 /// The text of an entry that is looked for or made.
 #[derive(Clone, Copy)]
-pub(super) struct Key<'a> {
+pub(crate) struct Key<'a> {
     pub(super) text: &'a [u8],
     pub(super) hash: u64,
 }
@@ -121,6 +121,14 @@ impl Entry {
         State(self.state.load(Ordering::Acquire))
     }
 
+    /// The state after the caller has counted itself among the holders.
+    #[inline(always)]
+    pub(super) fn state_now(&self) -> State {
+        // What was read of the text before was read before this.
+        fence(Ordering::Acquire);
+        State(self.state.load(Ordering::SeqCst))
+    }
+
     /// Moves from one state to another, unless somebody else was first.
     pub(super) fn change(&self, from: State, to: State) -> bool {
         self.state.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
@@ -130,6 +138,7 @@ impl Entry {
         self.next.load(Ordering::Acquire)
     }
 
+    #[inline(always)]
     fn text_bytes(&self) -> usize {
         (self.stamp.load(Ordering::Relaxed) & ((1 << LENGTH_BITS) - 1)) as usize
     }
@@ -254,20 +263,25 @@ impl Table for Arena {
         self.text_is(at, key)
     }
 
+    #[inline(always)]
     fn hash(&self, key: Key<'_>, round: u32) -> u64 {
-        if round == 0 {
-            return key.hash;
-        }
-        // Two texts with the same hash: hash them again with something in front.
-        let mut longer = round.to_le_bytes().to_vec();
-        longer.extend_from_slice(key.text);
-        self.hash_text(&longer)
+        if round == 0 { key.hash } else { self.hash_again(key, round) }
     }
 
     fn hash_of(&self, at: u32, round: u32) -> u64 {
         let mut text = Vec::new();
         self.copy_text(at, &mut text);
         self.hash(Key::new(self, &text), round)
+    }
+}
+
+impl Arena {
+    /// The hash of a text that has the hash of another one: with something in front.
+    #[cold]
+    fn hash_again(&self, key: Key<'_>, round: u32) -> u64 {
+        let mut longer = round.to_le_bytes().to_vec();
+        longer.extend_from_slice(key.text);
+        self.hash_text(&longer)
     }
 }
 

@@ -31,6 +31,7 @@
 // | `coding` | a family's identity as it is stored |
 // | `arena` | one memory: allocation of cells and records, growth, retirement |
 // | `entries`, `index` | the table: entries in lists, found through a hash trie |
+// | `recent` | what a thread looked up lately |
 // | `series`, `removal`, `families` | what the entries mean |
 // | `exemplars` | one example per counter or bucket |
 // | `scrape` | visiting everything |
@@ -50,16 +51,18 @@ mod memory;
 mod place;
 mod private;
 mod read;
+mod recent;
 mod removal;
 mod scrape;
 mod series;
 mod slots;
 mod stripe;
 
-pub(crate) use entries::MAX_TEXT_BYTES;
+pub(crate) use entries::{Key, MAX_TEXT_BYTES};
 pub(crate) use fork::{ForkMutex, generation, watch};
 pub use memory::{Area, Geometry, Memory};
 pub(crate) use place::Place;
+pub(crate) use recent::{FamilyId, Found, Trace};
 pub(crate) use series::{Family, NoRoom};
 
 use crate::BackendError;

@@ -15,15 +15,15 @@ use crate::visit::{Kind, Number};
 /// cloning and dropping contend with nobody and the cells are not used for another series before the
 /// last holder is gone.
 pub(crate) struct Place {
-    slot: u16,
-    /// The number of the family among those that are [`Known`].
-    family: u16,
-    offset: u32,
+    /// The slot of the engine, the number of the family among those that are [`Known`] from bit 16,
+    /// the offset of the cells from bit 32. One word, so that it is never put together in memory: what
+    /// is written in parts and read as a whole takes a processor five times as long.
+    packed: u64,
 }
 
 /// How the cells of a series are laid out, from its offset.
 pub(super) mod layout {
-    /// How often a holder was made (low half) and dropped (high half).
+    /// How often a holder was made (high half) and dropped (low half).
     pub(crate) const HOLDERS: u32 = 0;
     /// Counter, up-down counter: whole amounts, and the others.
     pub(crate) const WHOLE: u32 = 1;
@@ -49,106 +49,116 @@ pub(super) fn run_length(kind: Kind, bounds: usize) -> u32 {
 }
 
 impl Place {
-    /// A new holder of the cells at `offset`, which must be a published run.
-    pub(super) fn hold(slot: u16, family: u16, offset: u32) -> Self {
+    /// A holder of the cells at `offset`, a published run, that were found in an entry. Whoever asks
+    /// sees afterwards whether the entry is still what it was.
+    #[inline(always)]
+    pub(super) fn find(slot: u16, family: u16, offset: u32) -> Self {
+        with_stripe(slot, offset, |stripe| {
+            holders::count_found(stripe.cell(offset + layout::HOLDERS));
+        });
+        Self::pack(slot, family, offset)
+    }
+
+    /// A new holder of cells that are held already.
+    fn hold(slot: u16, family: u16, offset: u32) -> Self {
         with_stripe(slot, offset, |stripe| {
             holders::count_made(stripe.cell(offset + layout::HOLDERS));
         });
-        Self { slot, family, offset }
+        Self::pack(slot, family, offset)
     }
 
     /// Adds a whole amount; saturates.
     #[inline(always)]
     pub(crate) fn add_whole(&self, amount: u64) {
-        update_cell(self.slot, self.offset, layout::WHOLE, amount, add_whole);
+        update_cell(self.slot(), self.offset(), layout::WHOLE, amount, add_whole);
     }
 
     /// Adds any amount that is not negative.
     #[inline(always)]
     pub(crate) fn add_fraction(&self, amount: f64) {
-        update_cell(self.slot, self.offset, layout::FRACTIONS, amount, add_fraction);
+        update_cell(self.slot(), self.offset(), layout::FRACTIONS, amount, add_fraction);
     }
 
     /// Adds a whole amount that may be negative; saturates.
     #[inline(always)]
     pub(crate) fn move_whole(&self, amount: i64) {
-        update_cell(self.slot, self.offset, layout::WHOLE, amount, move_whole);
+        update_cell(self.slot(), self.offset(), layout::WHOLE, amount, move_whole);
     }
 
     /// Observes into a histogram.
     #[inline(always)]
     pub(crate) fn observe(&self, value: f64) {
-        update_cell(self.slot, self.offset, self.bucket(value), value, observe);
+        update_cell(self.slot(), self.offset(), self.bucket(value), value, observe);
     }
 
     /// Observes into a summary.
     #[inline(always)]
     pub(crate) fn summarise(&self, value: f64) {
-        update_cell(self.slot, self.offset, layout::COUNT, value, observe);
+        update_cell(self.slot(), self.offset(), layout::COUNT, value, observe);
     }
 
     /// The cell of the bucket that a value belongs to.
     #[inline(always)]
     pub(super) fn bucket(&self, value: f64) -> u32 {
-        layout::BUCKETS + Known::get(self.family).bounds.bucket(value) as u32
+        layout::BUCKETS + Known::get(self.family_number()).bounds.bucket(value) as u32
     }
 
     /// The one cell that all writers share.
     #[inline(always)]
     pub(crate) fn shared(&self) -> &AtomicU64 {
-        shared_cell_at(self.slot, self.offset + layout::VALUE)
+        shared_cell_at(self.slot(), self.offset() + layout::VALUE)
     }
 
     // ── in signal handlers ──────────────────────────────────────────────────────────────────────
 
     /// Like [`add_whole`](Self::add_whole), for signal handlers.
     pub(crate) fn add_whole_in_signal(&self, amount: u64) {
-        self.borrow(|stripe| add_whole(stripe, self.offset, layout::WHOLE, amount));
+        self.borrow(|stripe| add_whole(stripe, self.offset(), layout::WHOLE, amount));
     }
 
     /// Like [`add_fraction`](Self::add_fraction), for signal handlers.
     pub(crate) fn add_fraction_in_signal(&self, amount: f64) {
-        self.borrow(|stripe| add_fraction(stripe, self.offset, layout::FRACTIONS, amount));
+        self.borrow(|stripe| add_fraction(stripe, self.offset(), layout::FRACTIONS, amount));
     }
 
     /// Like [`move_whole`](Self::move_whole), for signal handlers.
     pub(crate) fn move_whole_in_signal(&self, amount: i64) {
-        self.borrow(|stripe| move_whole(stripe, self.offset, layout::WHOLE, amount));
+        self.borrow(|stripe| move_whole(stripe, self.offset(), layout::WHOLE, amount));
     }
 
     /// Like [`observe`](Self::observe), for signal handlers.
     pub(crate) fn observe_in_signal(&self, value: f64) {
-        self.borrow(|stripe| observe(stripe, self.offset, self.bucket(value), value));
+        self.borrow(|stripe| observe(stripe, self.offset(), self.bucket(value), value));
     }
 
     /// Like [`summarise`](Self::summarise), for signal handlers.
     pub(crate) fn summarise_in_signal(&self, value: f64) {
-        self.borrow(|stripe| observe(stripe, self.offset, layout::COUNT, value));
+        self.borrow(|stripe| observe(stripe, self.offset(), layout::COUNT, value));
     }
 
     fn borrow(&self, update: impl FnOnce(Stripe)) {
-        with_borrowed_stripe(self.slot, self.offset, update);
+        with_borrowed_stripe(self.slot(), self.offset(), update);
     }
 
     // ── reading ─────────────────────────────────────────────────────────────────────────────────
 
     pub(crate) fn counter_total(&self) -> Number {
-        read::counter(self.arena(), self.offset)
+        read::counter(self.arena(), self.offset())
     }
 
     pub(crate) fn up_down_value(&self) -> f64 {
-        read::up_down(self.arena(), self.offset)
+        read::up_down(self.arena(), self.offset())
     }
 
     /// The count and the sum of a summary.
     pub(crate) fn summary(&self) -> (u64, f64) {
-        read::summary(self.arena(), self.offset)
+        read::summary(self.arena(), self.offset())
     }
 
     /// Fills `counts` with the buckets of a histogram and returns the sum.
     pub(crate) fn histogram(&self, counts: &mut Vec<u64>) -> f64 {
-        let buckets = Known::get(self.family).bounds.buckets();
-        read::histogram(self.arena(), self.offset, buckets, counts)
+        let buckets = Known::get(self.family_number()).bounds.buckets();
+        read::histogram(self.arena(), self.offset(), buckets, counts)
     }
 
     /// Counts at the family that it refused an update.
@@ -163,18 +173,34 @@ impl Place {
 
     /// The entry of the family.
     pub(super) fn family(&self) -> u32 {
-        Known::get(self.family).at
+        Known::get(self.family_number()).at
     }
 
+    #[inline(always)]
+    fn pack(slot: u16, family: u16, offset: u32) -> Self {
+        Self { packed: u64::from(slot) | u64::from(family) << 16 | u64::from(offset) << 32 }
+    }
+
+    #[inline(always)]
+    fn slot(&self) -> u16 {
+        self.packed as u16
+    }
+
+    #[inline(always)]
+    fn family_number(&self) -> u16 {
+        (self.packed >> 16) as u16
+    }
+
+    #[inline(always)]
     pub(super) fn offset(&self) -> u32 {
-        self.offset
+        (self.packed >> 32) as u32
     }
 
     pub(super) fn arena(&self) -> &'static Arena {
-        match arena_at(self.slot) {
+        match arena_at(self.slot()) {
             Some(arena) => arena,
             // A place is made by an arena that has entered itself into the table before.
-            None => unreachable!("engine slot {} holds no memory", self.slot),
+            None => unreachable!("engine slot {} holds no memory", self.slot()),
         }
     }
 }
@@ -221,20 +247,20 @@ pub(super) fn times_held(arena: &Arena, offset: u32) -> u32 {
 
 impl Clone for Place {
     fn clone(&self) -> Self {
-        Self::hold(self.slot, self.family, self.offset)
+        Self::hold(self.slot(), self.family_number(), self.offset())
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        with_stripe(self.slot, self.offset, |stripe| {
-            holders::count_dropped(stripe.cell(self.offset + layout::HOLDERS));
+        with_stripe(self.slot(), self.offset(), |stripe| {
+            holders::count_dropped(stripe.cell(self.offset() + layout::HOLDERS));
         });
     }
 }
 
 impl std::fmt::Debug for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Place({}, {})", self.slot, self.offset)
+        write!(f, "Place({}, {})", self.slot(), self.offset())
     }
 }

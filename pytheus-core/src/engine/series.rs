@@ -6,6 +6,7 @@ use super::entries::{Key, MAX_TEXT_BYTES, State, state};
 use super::exemplars;
 use super::families::Body;
 use super::place::{self, Place, layout};
+use super::recent::Found;
 use super::stripe::Cells as _;
 use super::stripe::pins::Pinned;
 use crate::primitive::{Ordering, fence};
@@ -59,34 +60,27 @@ impl Family {
 
     // ── finding and making ──────────────────────────────────────────────────────────────────────
 
-    /// The series with these labels, if there is one. Writes nothing that others read.
-    pub(crate) fn find(&self, labels: &str) -> Option<Place> {
-        self.find_key(Key::new(self.arena(), labels.as_bytes()))
+    /// What the series with this key is found by.
+    pub(crate) fn key<'a>(&self, labels: &'a str) -> Key<'a> {
+        Key::new(self.arena(), labels.as_bytes())
     }
 
-    fn find_key(&self, key: Key<'_>) -> Option<Place> {
+    /// The series with this key, if there is one, and where it was found. Writes nothing that others
+    /// read.
+    pub(crate) fn find(&self, key: Key<'_>) -> Option<(Place, Found)> {
         let at = self.body().index.locate(self.arena(), key)?;
-        let place = self.hold(at, Some(key))?;
-        self.is_registered().then_some(place)
+        let found = self.hold(at, Some(key))?;
+        self.is_registered().then_some(found)
     }
 
-    /// The series with these labels, made if there is none and at most `cap` exist.
-    pub(crate) fn find_or_create(
-        &self,
-        labels: &str,
-        cap: u32,
-        now: SystemTime,
-    ) -> Result<Place, NoRoom> {
+    /// The series with this key, which was not found, made if at most `cap` exist.
+    pub(crate) fn make(&self, key: Key<'_>, cap: u32, now: SystemTime) -> Result<Place, NoRoom> {
         let arena = self.arena();
-        if labels.len() > MAX_TEXT_BYTES {
-            return Err(NoRoom::Memory(too_long(arena, labels)));
+        if key.text.len() > MAX_TEXT_BYTES {
+            return Err(NoRoom::Memory(too_long(arena, key.text.len())));
         }
-        let key = Key::new(arena, labels.as_bytes());
         let body = self.body();
         loop {
-            if let Some(place) = self.find_key(key) {
-                return Ok(place);
-            }
             // In this order: whoever finds the family full because of us sees that we are at it.
             body.creating.fetch_add(1, Ordering::Relaxed);
             if body.live.fetch_add(1, Ordering::AcqRel) >= cap {
@@ -98,10 +92,11 @@ impl Family {
             body.creating.fetch_sub(1, Ordering::Release);
             match created {
                 // From here on whoever removes it counts it out, which may have happened already.
-                Ok(Some(at)) => match self.hold(at, Some(key)) {
-                    Some(place) => return Ok(place),
-                    None => continue,
-                },
+                Ok(Some(at)) => {
+                    if let Some((place, _)) = self.hold(at, Some(key)) {
+                        return Ok(place);
+                    }
+                }
                 Ok(None) => {
                     body.live.fetch_sub(1, Ordering::Relaxed);
                 }
@@ -109,6 +104,9 @@ impl Family {
                     body.live.fetch_sub(1, Ordering::Relaxed);
                     return Err(no_room);
                 }
+            }
+            if let Some((place, _)) = self.find(key) {
+                return Ok(place);
             }
         }
     }
@@ -119,7 +117,7 @@ impl Family {
         let backoff = Backoff::new();
         loop {
             let last_look = self.body().creating.load(Ordering::Acquire) == 0;
-            if let Some(place) = self.find_key(key) {
+            if let Some((place, _)) = self.find(key) {
                 return Some(place);
             }
             // Whoever takes longer than this is not running.
@@ -278,7 +276,7 @@ impl Family {
 
     /// A handle's place in the series at `at`, if it still is the one with `key`; from now on it is
     /// exported.
-    fn hold(&self, at: u32, key: Option<Key<'_>>) -> Option<Place> {
+    fn hold(&self, at: u32, key: Option<Key<'_>>) -> Option<(Place, Found)> {
         let arena = self.arena();
         let entry = arena.entry(at);
         loop {
@@ -294,19 +292,18 @@ impl Family {
                 return None;
             }
             let live = seen.with(state::LIVE);
-            let place = Place::hold(arena.slot(), self.number, entry.body.load(Ordering::Relaxed));
-            // Either the remover sees that we hold the cells, or we see that it removed them.
-            fence(Ordering::SeqCst);
-            let now = entry.state();
+            let cells = entry.body.load(Ordering::Relaxed);
+            let place = Place::find(arena.slot(), self.number, cells);
+            let now = entry.state_now();
             if now == live {
-                return Some(place);
+                return Some((place, Found { at, state: live, cells }));
             }
             if now != live.with(state::EXPIRING) {
                 return None;
             }
             // Whoever wants it to expire has not decided yet: it is in use.
             if entry.change(now, live) {
-                return Some(place);
+                return Some((place, Found { at, state: live, cells }));
             }
         }
     }
@@ -314,19 +311,21 @@ impl Family {
     /// The series in which what finds no room is counted; `None` for families without labels, and for
     /// those that are not in the table any more.
     ///
-    /// It is the reserved one, unless `labels` differ because another registry, with other constant
+    /// It is the reserved one, unless `key` differs because another registry, with other constant
     /// labels, reserved it; and the reserved one all the same where there is no memory.
-    pub(crate) fn overflow(&self, labels: &str, now: SystemTime) -> Option<Place> {
+    pub(crate) fn overflow(&self, key: &str, now: SystemTime) -> Option<Place> {
         let (arena, body) = (self.arena(), self.body());
         let reserved = body.overflow.load(Ordering::Acquire);
         if reserved == NO_RECORD || !self.is_registered() {
             return None;
         }
-        if !arena.text_is(reserved, Key::new(arena, labels.as_bytes()))
-            && let Ok(place) = self.find_or_create(labels, u32::MAX, now)
-        {
-            body.count_overflow(arena);
-            return Some(place);
+        let key = self.key(key);
+        if !arena.text_is(reserved, key) {
+            let found = self.find(key).map(|(place, _)| place);
+            if let Some(place) = found.or_else(|| self.make(key, u32::MAX, now).ok()) {
+                body.count_overflow(arena);
+                return Some(place);
+            }
         }
         loop {
             let at = body.overflow.load(Ordering::Acquire);
@@ -336,7 +335,7 @@ impl Family {
             if arena.entry(at).state().is(state::RESERVED) {
                 arena.entry(at).set_created(now);
             }
-            let place = self.hold(at, None);
+            let place = self.hold(at, None).map(|(place, _)| place);
             // It may have been removed and replaced by another one meanwhile.
             if body.overflow.load(Ordering::Acquire) == at {
                 body.count_overflow(arena);
@@ -365,7 +364,7 @@ pub(super) fn is_still(arena: &Arena, at: u32, seen: State) -> bool {
     now.is_shown() && now.with(state::LIVE) == seen.with(state::LIVE)
 }
 
-fn too_long(arena: &Arena, labels: &str) -> BackendError {
-    let message = format!("{} bytes of label text; at most {MAX_TEXT_BYTES} fit", labels.len());
+fn too_long(arena: &Arena, bytes: usize) -> BackendError {
+    let message = format!("{bytes} bytes of label text; at most {MAX_TEXT_BYTES} fit");
     BackendError::new(arena.name(), BackendErrorKind::Full, message)
 }

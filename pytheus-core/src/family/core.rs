@@ -5,7 +5,7 @@ use super::key::{Template, with_text};
 use super::spec::{LabelSpec, Spec};
 use crate::backend::StorageKind;
 use crate::detached::Heap;
-use crate::engine::{self, ForkMutex, MAX_TEXT_BYTES, NoRoom};
+use crate::engine::{self, FamilyId, ForkMutex, Found, Key, MAX_TEXT_BYTES, NoRoom, Trace};
 use crate::labels::{Form, Frame, Labels, push_pair};
 use crate::metric::{At, Metric};
 use crate::names::{Naming, check_label_name};
@@ -23,6 +23,7 @@ const OVERFLOW_LABEL: &str = "overflow";
 
 /// A family in a backend, with what is this process's own: defaults, cap, expiry.
 pub(crate) struct FamilyCore {
+    id: Option<FamilyId>,
     pub(super) spec: Spec,
     /// As stored: the labels in the first registrant's order.
     desc: Arc<FamilyDesc>,
@@ -122,6 +123,7 @@ impl FamilyCore {
         let defaults =
             spec.declared().iter().map(|name| by_label.get(name.as_str()).cloned()).collect();
         Self {
+            id: FamilyId::new(),
             template,
             frame: Frame::new(desc.identity.label_names.as_deref()),
             defaults,
@@ -210,37 +212,57 @@ impl FamilyCore {
     // ── finding series ──────────────────────────────────────────────────────────────────────────
 
     /// The series with these values, one per declared label.
+    ///
+    /// Inlined, so that a known number of values makes code without loops over them.
+    #[inline(always)]
     pub(crate) fn with<M: Metric>(&self, values: &[&str]) -> M {
-        with_text(|text| self.template.write(values, text), |key| self.series(key))
+        let (Backing::Striped(family), Some(id)) = (&self.backing, self.id) else {
+            return self.look_up(values, None);
+        };
+        match family.find_recent(id, values) {
+            Ok(place) => M::new(At::Striped(place), &self.desc),
+            Err(trace) => self.look_up(values, Some(trace)),
+        }
+    }
+
+    /// Finds a series by way of its key, and has the thread remember where, by `trace`.
+    #[inline(never)]
+    fn look_up<M: Metric>(&self, values: &[&str], trace: Option<Trace>) -> M {
+        with_text(
+            |text| self.template.write(values, text),
+            |key| {
+                let remember = |found| trace.into_iter().for_each(|t| t.remember(values, found));
+                self.try_series(key, remember).unwrap_or_else(|_| self.overflow(key))
+            },
+        )
     }
 
     /// The series with these values, where there is room for it.
     pub(crate) fn try_with<M: Metric>(&self, values: &[&str]) -> Result<M, RegisterError> {
         with_text(
             |text| self.template.write(values, text),
-            |key| self.try_series(key).map_err(|no| no.into_register_error(self.name())),
+            |key| self.try_series(key, drop).map_err(|no| no.into_register_error(self.name())),
         )
     }
 
     /// The series of an open label set with these pairs.
     pub(crate) fn with_pairs<M: Metric>(&self, pairs: &[(&str, &str)]) -> Result<M, LabelError> {
         let labels = self.open_labels(pairs)?;
-        Ok(self.series(&labels))
+        Ok(self.try_series(&labels, drop).unwrap_or_else(|_| self.overflow(&labels)))
     }
 
-    fn series<M: Metric>(&self, key: &str) -> M {
-        match self.try_series(key) {
-            Ok(metric) => metric,
-            Err(_) => self.overflow(key),
-        }
-    }
-
-    fn try_series<M: Metric>(&self, key: &str) -> Result<M, NoSeries> {
+    fn try_series<M: Metric>(&self, key: &str, found: impl FnOnce(Found)) -> Result<M, NoSeries> {
         let at = match &self.backing {
-            Backing::Striped(family) => match family.find(key) {
-                Some(place) => At::Striped(place),
-                None => At::Striped(self.create(family, key)?),
-            },
+            Backing::Striped(family) => {
+                let key = family.key(key);
+                match family.find(key) {
+                    Some((place, at)) => {
+                        found(at);
+                        At::Striped(place)
+                    }
+                    None => At::Striped(self.create(family, key)?),
+                }
+            }
             Backing::Cells(family) => {
                 if key.len() > MAX_TEXT_BYTES && !self.detached {
                     return Err(NoSeries::TooLong(key.len()));
@@ -266,10 +288,10 @@ impl FamilyCore {
     }
 
     #[cold]
-    fn create(&self, family: &engine::Family, key: &str) -> Result<engine::Place, NoSeries> {
-        let create = || family.find_or_create(key, self.cap(), self.clock.now());
-        let created = match create() {
-            Err(NoRoom::Cap) if self.make_room() => create(),
+    fn create(&self, family: &engine::Family, key: Key<'_>) -> Result<engine::Place, NoSeries> {
+        let make = || family.make(key, self.cap(), self.clock.now());
+        let created = match make() {
+            Err(NoRoom::Cap) if self.make_room() => make(),
             created => created,
         };
         created.map_err(|reason| match reason {

@@ -6,17 +6,23 @@ use std::cell::Cell;
 /// How a family's labels are written, in exported order.
 #[derive(Debug)]
 pub(super) struct Template {
-    parts: Vec<Part>,
-    /// Behind the last value.
-    end: String,
+    form: Form,
+    labels: Vec<Label>,
 }
 
-/// Text, and the value that follows it.
 #[derive(Debug)]
-struct Part {
-    text: String,
-    /// Which of the declared labels.
-    value: usize,
+struct Label {
+    /// What stands before the value.
+    open: String,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Value {
+    /// Of a constant label, as it was given.
+    Constant(String),
+    /// That of which of the declared labels.
+    Declared(usize),
 }
 
 impl Template {
@@ -28,27 +34,31 @@ impl Template {
         constants: &[(String, String)],
         declared: &[String],
     ) -> Self {
-        let mut parts = Vec::new();
-        let mut text = String::new();
-        for (place, name) in order.iter().enumerate() {
-            form.open(&mut text, place, name);
-            if let Some((_, value)) = constants.iter().find(|(constant, _)| constant == name) {
-                form.value(&mut text, value);
-            } else if let Some(value) = declared.iter().position(|label| label == name) {
-                parts.push(Part { text: std::mem::take(&mut text), value });
-            }
-            form.close(&mut text);
-        }
-        Self { parts, end: text }
+        let label = |(place, name): (usize, &String)| {
+            let mut open = String::new();
+            form.open(&mut open, place, name);
+            let value = match constants.iter().find(|(constant, _)| constant == name) {
+                Some((_, value)) => Value::Constant(value.clone()),
+                None => Value::Declared(declared.iter().position(|label| label == name)?),
+            };
+            Some(Label { open, value })
+        };
+        Self { form, labels: order.iter().enumerate().filter_map(label).collect() }
     }
 
     /// Appends the labels with these values, in declared order.
     pub(super) fn write(&self, values: &[&str], text: &mut String) {
-        for part in &self.parts {
-            text.push_str(&part.text);
-            push_escaped(text, values.get(part.value).copied().unwrap_or_default());
+        for label in &self.labels {
+            text.push_str(&label.open);
+            push_escaped(
+                text,
+                match &label.value {
+                    Value::Constant(value) => value,
+                    Value::Declared(place) => values.get(*place).copied().unwrap_or_default(),
+                },
+            );
+            self.form.close(text);
         }
-        text.push_str(&self.end);
     }
 }
 
@@ -92,7 +102,7 @@ mod tests {
             text
         };
         assert_eq!(written(Form::Canonical), r#"zone="e\"u",b="2\n",a="1""#);
-        assert_eq!(written(Form::Values), "e\\\"u\n2\\n\n1");
+        assert_eq!(written(Form::Values), "e\\\"u\n2\\n\n1\n");
     }
 
     #[test]

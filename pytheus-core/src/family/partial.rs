@@ -76,7 +76,8 @@ impl<M: Metric> Partial<M> {
     ///
     /// [`LabelError::Missing`] if a label has neither a value nor a default.
     pub fn resolve(&self) -> Result<M, LabelError> {
-        self.series(self.values()?)
+        self.check_complete()?;
+        Ok(with_values(self.set.len(), |place| self.value(place), |values| self.core.with(values)))
     }
 
     /// The series with values for the labels that [`labels`](Self::labels) has not set, in the order
@@ -86,7 +87,16 @@ impl<M: Metric> Partial<M> {
     ///
     /// [`LabelError::Arity`] for a wrong number of values.
     pub fn with(&self, values: &[&str]) -> Result<M, LabelError> {
-        self.series(self.values_with(values)?)
+        let open = self.set.iter().filter(|value| value.is_none()).count();
+        if open != values.len() {
+            return Err(self.wrong_arity(values.len()));
+        }
+        let mut given = values.iter().copied();
+        let value = |place: usize| match &self.set[place] {
+            Some(set) => set,
+            None => given.next().unwrap_or_default(),
+        };
+        Ok(with_values(self.set.len(), value, |values| self.core.with(values)))
     }
 
     /// Removes the series of this view, for everyone who shares the backend. Returns whether there
@@ -96,7 +106,12 @@ impl<M: Metric> Partial<M> {
     ///
     /// As for [`resolve`](Self::resolve).
     pub fn remove(&self) -> Result<bool, LabelError> {
-        Ok(self.core.remove(&self.values()?))
+        self.check_complete()?;
+        Ok(with_values(
+            self.set.len(),
+            |place| self.value(place),
+            |values| self.core.remove(values),
+        ))
     }
 
     /// Removes the series, among those that have the labels of this view, for which `keep` says no.
@@ -119,39 +134,27 @@ impl<M: Metric> Partial<M> {
         self.core.declared().iter().enumerate().filter_map(missing).collect()
     }
 
-    fn series(&self, values: Vec<&str>) -> Result<M, LabelError> {
-        Ok(self.core.with(&values))
+    /// The value of a label, from this view or the defaults.
+    fn value(&self, place: usize) -> &str {
+        let set = self.set[place].as_deref();
+        set.or(self.core.defaults()[place].as_deref()).unwrap_or_default()
     }
 
-    /// A value for every label, from this view and the defaults.
-    fn values(&self) -> Result<Vec<&str>, LabelError> {
-        let value = |(set, default)| Option::as_deref(set).or(Option::as_deref(default));
-        let values: Option<Vec<&str>> =
-            self.set.iter().zip(self.core.defaults()).map(value).collect();
-        values.ok_or_else(|| LabelError::Missing {
-            family: self.core.name().to_owned(),
-            missing: self.missing(),
-        })
-    }
-
-    /// A value for every label, from this view and `values`.
-    fn values_with<'a>(&'a self, values: &[&'a str]) -> Result<Vec<&'a str>, LabelError> {
-        let open = self.set.iter().filter(|value| value.is_none()).count();
-        if open != values.len() {
-            let names = self.core.declared().iter().zip(&*self.set);
-            let expected = names.filter(|(_, set)| set.is_none()).map(|(name, _)| name.clone());
-            return Err(LabelError::Arity {
-                family: self.core.name().to_owned(),
-                expected: expected.collect(),
-                got: values.len(),
-            });
+    fn check_complete(&self) -> Result<(), LabelError> {
+        let has_value =
+            |(set, default): (&Option<_>, &Option<_>)| set.is_some() || default.is_some();
+        if self.set.iter().zip(self.core.defaults()).all(has_value) {
+            return Ok(());
         }
-        let mut given = values.iter().copied();
-        Ok(self
-            .set
-            .iter()
-            .map(|set| set.as_deref().or_else(|| given.next()).unwrap_or_default())
-            .collect())
+        let family = self.core.name().to_owned();
+        Err(LabelError::Missing { family, missing: self.missing() })
+    }
+
+    #[cold]
+    fn wrong_arity(&self, got: usize) -> LabelError {
+        let names = self.core.declared().iter().zip(&*self.set);
+        let open = names.filter(|(_, set)| set.is_none()).map(|(name, _)| name.clone());
+        LabelError::Arity { family: self.core.name().to_owned(), expected: open.collect(), got }
     }
 
     fn covers(&self, labels: Labels<'_>) -> bool {
@@ -176,4 +179,20 @@ impl<M: Metric> fmt::Debug for Partial<M> {
             .entries(set.filter_map(|(name, value)| Some((name, value.as_ref()?))))
             .finish()
     }
+}
+
+/// Calls `use_values` with `count` values, without asking for memory where there are few.
+fn with_values<'a, R>(
+    count: usize,
+    value: impl FnMut(usize) -> &'a str,
+    use_values: impl FnOnce(&[&str]) -> R,
+) -> R {
+    const FEW: usize = 8;
+    let values = (0..count).map(value);
+    if count > FEW {
+        return use_values(&values.collect::<Vec<_>>());
+    }
+    let mut few = [""; FEW];
+    few.iter_mut().zip(values).for_each(|(place, value)| *place = value);
+    use_values(&few[..count])
 }

@@ -126,8 +126,13 @@ pub(crate) fn push_name(text: &mut String, name: &str) {
 
 /// Appends `value` with `\`, `"` and line feed escaped.
 pub(crate) fn push_escaped(text: &mut String, value: &str) {
+    let special = |byte: &u8| matches!(byte, b'\\' | b'"' | b'\n');
+    // Without a way out, so that it goes many bytes at a time.
+    if !value.as_bytes().iter().fold(false, |any, byte| any | special(byte)) {
+        return text.push_str(value);
+    }
     let mut rest = value;
-    while let Some(at) = rest.bytes().position(|b| matches!(b, b'\\' | b'"' | b'\n')) {
+    while let Some(at) = rest.as_bytes().iter().position(special) {
         text.push_str(&rest[..at]);
         text.push_str(match rest.as_bytes()[at] {
             b'\\' => "\\\\",

@@ -1,6 +1,6 @@
 //! The labels of a series without what all series of its family share.
 
-use super::canonical::{push_escaped, push_name};
+use super::canonical::push_name;
 
 /// How the labels of a series are written where they are its key.
 ///
@@ -9,7 +9,8 @@ use super::canonical::{push_escaped, push_name};
 pub(crate) enum Form {
     /// The canonical text. See [`Labels`](crate::Labels).
     Canonical,
-    /// The values alone, in exported order, one a line. A [`Frame`] makes them canonical.
+    /// The values alone, in exported order, each followed by a line end. A [`Frame`] makes them
+    /// canonical.
     Values,
 }
 
@@ -17,7 +18,6 @@ impl Form {
     /// Appends what stands before the value of the label `name`, `place` labels from the first.
     pub(crate) fn open(self, text: &mut String, place: usize, name: &str) {
         match self {
-            Self::Values if place > 0 => text.push('\n'),
             Self::Values => {}
             Self::Canonical => {
                 let mut before = String::new();
@@ -29,16 +29,9 @@ impl Form {
         }
     }
 
-    /// Appends a value.
-    pub(crate) fn value(self, text: &mut String, value: &str) {
-        push_escaped(text, value);
-    }
-
     /// Appends what stands behind a value.
     pub(crate) fn close(self, text: &mut String) {
-        if self == Self::Canonical {
-            text.push('"');
-        }
+        text.push(if self == Self::Canonical { '"' } else { '\n' });
     }
 }
 
@@ -89,13 +82,14 @@ impl Frame {
 mod tests {
     use super::*;
     use crate::LabelsBuf;
+    use crate::labels::push_escaped;
     use proptest::prelude::*;
 
     fn written(form: Form, pairs: &[(String, String)]) -> String {
         let mut text = String::new();
         for (place, (name, value)) in pairs.iter().enumerate() {
             form.open(&mut text, place, name);
-            form.value(&mut text, value);
+            push_escaped(&mut text, value);
             form.close(&mut text);
         }
         text
@@ -104,7 +98,7 @@ mod tests {
     #[test]
     fn values_stand_one_a_line() {
         let pairs = [("a", "x\ny"), ("b", ""), ("c", "\"")].map(|(n, v)| (n.into(), v.into()));
-        assert_eq!(written(Form::Values, &pairs), "x\\ny\n\n\\\"");
+        assert_eq!(written(Form::Values, &pairs), "x\\ny\n\n\\\"\n");
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 //! Counting is the engine's own code. The steps around it are those of `Family::hold`,
 //! `Family::remove` and `Family::recycle`, on a state word of their own.
 
-use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::stripe::{Cells, Header, holders, pins};
 use crate::world::check;
 use loom::sync::Arc;
@@ -71,10 +71,10 @@ impl Series {
         holders::is_held(|| self.with_cells(), HOLDERS)
     }
 
-    /// A holder that found the series through the index, if it still is the one that was `seen`.
+    /// A holder that found the series through the index, or remembered it, if it still is the one that
+    /// was `seen`.
     fn hold(&self, stripe: usize, seen: u32) -> bool {
-        holders::count_made(self.cell(stripe, HOLDERS));
-        fence(Ordering::SeqCst);
+        holders::count_found(self.cell(stripe, HOLDERS));
         let held = self.state.load(Ordering::Acquire) == seen;
         if !held {
             self.release(stripe);
@@ -141,6 +141,40 @@ fn either_the_remover_sees_the_holder_or_the_holder_sees_the_removal() {
         let (held, recycled) = (holder.join().unwrap(), remover.join().unwrap());
         // The holder holds it still.
         assert!(!(held && recycled));
+    });
+}
+
+/// Who remembers where a series was found looks at nothing before it holds it.
+#[test]
+fn a_remembered_series_is_held_or_seen_to_be_another() {
+    check(3, || {
+        let series = Series::new(2);
+        let remembering = spawn({
+            let series = series.clone();
+            move || {
+                let held = series.hold(0, LIVE);
+                if held {
+                    series.add(0);
+                    series.release(0);
+                }
+                held
+            }
+        });
+        let remover = spawn({
+            let series = series.clone();
+            move || {
+                let next = series.change(LIVE, UNLINKED) && series.recycle();
+                if next {
+                    assert!(series.hold(1, NEXT + LIVE));
+                    series.add(1);
+                }
+                next
+            }
+        });
+        let (held, next) = (remembering.join().unwrap(), remover.join().unwrap());
+        let total: u64 = (0..2).map(|n| series.cell(n, VALUE).load(Ordering::Relaxed)).sum();
+        // What was counted in the first series was zeroed with it.
+        assert_eq!(total, if next { 1 } else { held.into() });
     });
 }
 

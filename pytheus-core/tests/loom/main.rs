@@ -34,6 +34,12 @@ mod primitive {
     pub(crate) use crate::world::fence;
     pub(crate) use loom::sync::atomic::Ordering;
 
+    /// In two steps, for here an exchange is no fence.
+    pub(crate) fn add_and_fence(word: &AtomicU64, amount: u64) {
+        word.fetch_add(amount, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
+    }
+
     /// Small, so that three updates lap a reader.
     pub(crate) const RING: usize = 2;
 
