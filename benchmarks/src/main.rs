@@ -42,18 +42,20 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
             continue;
         }
         for &threads in case.thread_counts() {
-            let measurement = match measure(command.group.name, &case, threads, settings) {
-                Ok(measurement) => measurement,
+            let measurements = match measure(command.group.name, &case, threads, settings) {
+                Ok(measurements) => measurements,
                 Err(error @ (RunError::Nobody { .. } | RunError::TooFewCores { .. })) => {
                     eprintln!("left out: {error}");
                     continue;
                 }
                 Err(error) => return Err(error.into()),
             };
-            if !command.json {
-                writeln!(out, "{}", table(&measurement))?;
+            for measurement in measurements {
+                if !command.json {
+                    writeln!(out, "{}", table(&measurement))?;
+                }
+                report.measurements.push(measurement);
             }
-            report.measurements.push(measurement);
         }
     }
     if command.json {

@@ -8,26 +8,34 @@ use std::fmt::Write;
 /// # Examples
 ///
 /// ```
-/// use pytheus_benchmarks::{Line, Measurement, Spread, table};
+/// use pytheus_benchmarks::{Line, Measurement, Spread, Unit, table};
 ///
 /// let samples = vec![1.0, 2.0, 3.0];
 /// let spread = Spread::of(&samples).expect("three samples");
 /// let line = Line {
 ///     peer: "floor", variant: "Cell", note: None, ops: 1_000, samples, spread, times_ours: None,
 /// };
-/// let measurement =
-///     Measurement { group: "update", case: "inc", about: "adds one", threads: 1, lines: vec![line] };
+/// let measurement = Measurement {
+///     group: "update",
+///     case: "inc",
+///     figure: None,
+///     about: "adds one",
+///     unit: Unit::Nanoseconds,
+///     threads: 1,
+///     lines: vec![line],
+/// };
 /// assert_eq!(
 ///     table(&measurement),
-///     "update/inc, 1 thread: adds one\n\
+///     "update/inc, 1 thread: adds one, in ns\n\
 ///      subject                                             median      min   quartiles          max  × pytheus\n\
 ///      floor                Cell                             2.00     1.00     1.50 …     2.50     3.00          -\n",
 /// );
 /// ```
 pub fn table(measurement: &Measurement) -> String {
-    let Measurement { group, case, about, threads, lines } = measurement;
+    let Measurement { group, case, figure, about, unit, threads, lines } = measurement;
+    let figure = figure.map(|figure| format!(" {figure}")).unwrap_or_default();
     let plural = if *threads == 1 { "" } else { "s" };
-    let mut out = format!("{group}/{case}, {threads} thread{plural}: {about}\n");
+    let mut out = format!("{group}/{case}{figure}, {threads} thread{plural}: {about}, in {unit}\n");
     out.push_str(HEADER);
     let mut notes: Vec<&str> = Vec::new();
     for line in lines {
