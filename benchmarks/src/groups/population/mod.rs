@@ -4,10 +4,18 @@
 //! A library is used as its documentation says is fastest, with label values that are known only
 //! when the program runs: three borrowed strings, of which it keeps what it must.
 
+mod fastmetrics;
 mod fill;
+mod floor;
+mod foundations;
 mod labels;
+mod measured;
+mod metrics;
+mod opentelemetry;
+mod owned;
 mod page;
 mod prometheus;
+mod prometheus_client;
 mod pytheus;
 
 use crate::BoxError;
@@ -76,7 +84,17 @@ pub(super) struct Library {
 type Make<Family> = fn(usize) -> Result<Box<Family>, BoxError>;
 
 /// Each library once, used in the one way that is fastest.
-pub(super) const LIBRARIES: &[Library] = &[pytheus::REUSED, prometheus::LIBRARY];
+pub(super) const LIBRARIES: &[Library] = &[
+    pytheus::REUSED,
+    floor::LIBRARY,
+    prometheus::LIBRARY,
+    prometheus_client::LIBRARY,
+    foundations::LIBRARY,
+    fastmetrics::LIBRARY,
+    measured::LIBRARY,
+    metrics::LIBRARY,
+    opentelemetry::LIBRARY,
+];
 
 /// How pytheus can write a page besides.
 pub(super) const OTHER_PAGES: &[Library] = &[pytheus::OWN, pytheus::STREAMED];
