@@ -4,7 +4,9 @@ use pytheus_benchmarks::{RunError, Settings, groups, measure};
 
 #[test]
 fn in_every_case_of_every_group() -> Result<(), RunError> {
-    let settings = Settings { rounds: 1, only: vec!["pytheus".into()], ..Settings::quick() };
+    let program = Some(env!("CARGO_BIN_EXE_pytheus-benchmarks").into());
+    let only = vec!["pytheus".into()];
+    let settings = Settings { rounds: 1, only, program, ..Settings::quick() };
     for group in groups::ALL {
         for case in (group.cases)() {
             for &threads in case.thread_counts() {

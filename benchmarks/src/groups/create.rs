@@ -1,29 +1,49 @@
 //! What does it cost to create series, and to keep them?
 
-use super::population::{Counters, LIBRARIES, Library, Page, labels};
-use crate::{BoxError, Candidate, Case, Group, Reading, Stage, Subject, Work, subject};
+use super::population::{Counters, Library, Page, each_library, labels, live};
+use crate::{
+    BoxError, Candidate, Case, Figure, Group, Reading, Stage, Subject, Unit, Work, subject,
+};
 use std::sync::Arc;
 
-pub(super) const GROUP: Group =
-    Group { name: "create", about: "new series with three labels", cases: || vec![counters()] };
+pub(super) const GROUP: Group = Group {
+    name: "create",
+    about: "new series with three labels",
+    cases: || vec![counters(), memory()],
+};
 
 const SERIES: usize = 100_000;
 
-/// Blocks start at the first, the second, the third label set, … and go round. A median of more
-/// rounds than this is not worth the time.
-const MOST_ROUNDS: usize = 100;
-
 fn counters() -> Case {
     let about = "a series is looked up for the first time and counts one; 100,000 in a row";
-    let work = Work::Fresh { ops: SERIES };
-    LIBRARIES.iter().fold(
-        Case::new("counters", about, work).most_rounds(MOST_ROUNDS),
-        |case, library| {
-            let candidate =
-                Candidate::sized(library.peer, library.variant, |stage| creator(library, stage));
-            case.candidate(candidate.note(library.note))
-        },
-    )
+    let case = Case::new("counters", about, Work::Fresh { ops: SERIES });
+    each_library().fold(case, |case, library| {
+        let subject = |stage: Stage<'_>| creator(library, stage);
+        let candidate = Candidate::sized(library.peer, library.variant, subject);
+        case.candidate(candidate.note(library.note))
+    })
+}
+
+const BYTES: &[Figure] = &[
+    Figure {
+        name: "created",
+        about: "a series of 100,000 is resident, created and counted once",
+        unit: Unit::Bytes,
+    },
+    Figure { name: "scraped", about: "the same after the first scrape", unit: Unit::Bytes },
+];
+
+/// A process for each turn, so that no subject lives on what another has left.
+fn memory() -> Case {
+    let about = "series are resident";
+    let case = Case::new("memory", about, Work::Trial { figures: BYTES });
+    each_library().fold(case, |case, library| {
+        let trial = |stage: Stage<'_>| {
+            let life = live(library, stage.series(SERIES), stage)?;
+            Ok(vec![life.created_bytes, life.scraped_bytes])
+        };
+        case.candidate(Candidate::trial(library.peer, library.variant, trial).note(library.note))
+    })
 }
 
 fn creator(library: &Library, stage: Stage<'_>) -> Result<Box<dyn Subject>, BoxError> {

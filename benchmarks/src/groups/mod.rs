@@ -4,9 +4,20 @@ mod create;
 mod ours;
 mod population;
 mod render;
+mod scale;
 mod update;
 
-use crate::Group;
+use crate::{BoxError, Group};
 
 /// All groups, in the order they are listed.
-pub const ALL: &[Group] = &[update::GROUP, create::GROUP, render::GROUP];
+pub const ALL: &[Group] = &[update::GROUP, create::GROUP, render::GROUP, scale::GROUP];
+
+/// What this program has to say when a case has started it once more, to measure in a process of its
+/// own; `None` if nobody has.
+///
+/// # Errors
+///
+/// Whatever keeps it from being measured.
+pub fn answer(arguments: &[String]) -> Option<Result<String, BoxError>> {
+    population::answer(arguments)
+}

@@ -1,7 +1,7 @@
 //! What does a scrape cost?
 
 use super::population::{
-    Exposed, LIBRARIES, Library, OTHER_PAGES, Page, Tally, fill_counters, fill_histograms, labels,
+    Exposed, Library, Page, Tally, everyone, fill_counters, fill_histograms, labels,
 };
 use crate::{
     BoxError, Candidate, Case, Group, Reading, Stage, Subject, Unit, Work, subject_with_finish,
@@ -48,8 +48,7 @@ type Build = fn(&Library, Stage<'_>) -> Result<Box<dyn Subject>, BoxError>;
 
 /// `case` with everyone who can write a page.
 fn libraries(case: Case, build: Build) -> Case {
-    let (ours, others) = LIBRARIES.split_at(1);
-    ours.iter().chain(OTHER_PAGES).chain(others).fold(case, |case, library| {
+    everyone().fold(case, |case, library| {
         let subject = move |stage: Stage<'_>| build(library, stage);
         let candidate = Candidate::sized(library.peer, library.variant, subject);
         case.candidate(candidate.note(library.note))

@@ -9,6 +9,7 @@ mod fill;
 mod floor;
 mod foundations;
 mod labels;
+mod life;
 mod measured;
 mod metrics;
 mod opentelemetry;
@@ -17,11 +18,13 @@ mod page;
 mod prometheus;
 mod prometheus_client;
 mod pytheus;
+mod resident;
 
 use crate::BoxError;
 pub(super) use fill::{fill_counters, fill_histograms};
 use labels::NAMES;
 pub(super) use labels::{Labels, labels};
+pub(super) use life::{Life, answer, live};
 pub(super) use page::{Page, Tally};
 
 /// The name of the counters as it is shown; libraries that add the suffix themselves get
@@ -83,8 +86,8 @@ pub(super) struct Library {
 
 type Make<Family> = fn(usize) -> Result<Box<Family>, BoxError>;
 
-/// Each library once, used in the one way that is fastest.
-pub(super) const LIBRARIES: &[Library] = &[
+/// Each library, used in the one way that is fastest.
+const FASTEST: &[Library] = &[
     pytheus::REUSED,
     floor::LIBRARY,
     prometheus::LIBRARY,
@@ -97,7 +100,18 @@ pub(super) const LIBRARIES: &[Library] = &[
 ];
 
 /// How pytheus can write a page besides.
-pub(super) const OTHER_PAGES: &[Library] = &[pytheus::OWN, pytheus::STREAMED];
+const OTHER_PAGES: &[Library] = &[pytheus::OWN, pytheus::STREAMED];
+
+/// Each library once: for what has nothing to do with writing pages.
+pub(super) fn each_library() -> impl Iterator<Item = &'static Library> {
+    FASTEST.iter()
+}
+
+/// All libraries, and all ways of writing a page that pytheus has.
+pub(super) fn everyone() -> impl Iterator<Item = &'static Library> {
+    let (ours, peers) = FASTEST.split_at(1);
+    ours.iter().chain(OTHER_PAGES).chain(peers)
+}
 
 /// The body of an [`Incrementer`]: the handle is looked at anew each time.
 #[inline]
