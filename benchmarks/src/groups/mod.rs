@@ -1,6 +1,7 @@
 //! The groups. A new one is a module here, and a line in [`ALL`].
 
 mod create;
+mod disturb;
 mod ours;
 mod population;
 mod render;
@@ -10,7 +11,8 @@ mod update;
 use crate::{BoxError, Group};
 
 /// All groups, in the order they are listed.
-pub const ALL: &[Group] = &[update::GROUP, create::GROUP, render::GROUP, scale::GROUP];
+pub const ALL: &[Group] =
+    &[update::GROUP, create::GROUP, render::GROUP, disturb::GROUP, scale::GROUP];
 
 /// What this program has to say when a case has started it once more, to measure in a process of its
 /// own; `None` if nobody has.

@@ -19,6 +19,9 @@ pub enum Unit {
     #[default]
     #[serde(rename = "ns")]
     Nanoseconds,
+    /// Microseconds.
+    #[serde(rename = "us")]
+    Microseconds,
     /// Milliseconds.
     #[serde(rename = "ms")]
     Milliseconds,
@@ -34,6 +37,7 @@ impl Unit {
     /// A time in this unit; what is not a time stays as it is.
     pub fn of_nanoseconds(self, nanoseconds: f64) -> f64 {
         match self {
+            Self::Microseconds => nanoseconds / 1e3,
             Self::Milliseconds => nanoseconds / 1e6,
             Self::Nanoseconds | Self::Bytes | Self::Times => nanoseconds,
         }
@@ -44,6 +48,7 @@ impl std::fmt::Display for Unit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Nanoseconds => "ns",
+            Self::Microseconds => "µs",
             Self::Milliseconds => "ms",
             Self::Bytes => "bytes",
             Self::Times => "times",

@@ -1,6 +1,6 @@
 //! One case as a text table.
 
-use crate::{Line, Measurement};
+use crate::{Line, Measurement, Spread};
 use std::fmt::Write;
 
 /// The figures of one case, aligned in columns, with its notes below.
@@ -64,16 +64,21 @@ fn mark<'a>(notes: &mut Vec<&'a str>, note: &'a str) -> usize {
 fn row(out: &mut String, line: &Line, mark: Option<usize>) {
     let mark = mark.map(|mark| format!(" [{mark}]")).unwrap_or_default();
     let variant = format!("{}{mark}", line.variant);
-    let ratio = line.times_ours.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
-    let spread = line.spread;
+    let ratio = line.times_ours.map_or_else(|| "-".to_owned(), number);
+    let Spread { min, lower_quartile, median, upper_quartile, max } = line.spread;
+    let [median, min, lower, upper, max] =
+        [median, min, lower_quartile, upper_quartile, max].map(number);
     let _ = writeln!(
         out,
-        "{:<20} {variant:<28} {:>8.2} {:>8.2} {:>8.2} … {:>8.2} {:>8.2} {ratio:>10}",
+        "{:<20} {variant:<28} {median:>8} {min:>8} {lower:>8} … {upper:>8} {max:>8} {ratio:>10}",
         line.peer,
-        spread.median,
-        spread.min,
-        spread.lower_quartile,
-        spread.upper_quartile,
-        spread.max,
     );
+}
+
+/// Large numbers do without decimals, which would not fit the column and say nothing.
+const LARGE: f64 = 1e4;
+
+fn number(value: f64) -> String {
+    let decimals = if value.abs() < LARGE { 2 } else { 0 };
+    format!("{value:.decimals$}")
 }

@@ -14,8 +14,11 @@ use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// As in `--only`.
+pub(in crate::groups) const FLOOR: &str = "floor";
+
 pub(super) const LIBRARY: Library = Library {
-    peer: "floor",
+    peer: FLOOR,
     variant: "table of text and cells",
     note: Some(
         "a hash table behind one lock; a page is the text of the lines, which is kept in one piece, \

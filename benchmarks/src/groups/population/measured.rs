@@ -15,8 +15,8 @@ use paracord::ParaCord;
 
 pub(super) const LIBRARY: Library = Library {
     peer: "measured",
-    variant: "…Vec in ParaCord, TextEncoder",
-    note: None,
+    variant: "…Vec, TextEncoder",
+    note: Some("label values are interned, each one once, in a `ParaCord` per label"),
     counters: |_| Ok(Box::new(CounterVec::<SeriesSet>::new())),
     histograms: |_| Ok(Box::new(histograms())),
 };

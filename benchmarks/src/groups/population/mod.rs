@@ -22,6 +22,7 @@ mod resident;
 
 use crate::BoxError;
 pub(super) use fill::{fill_counters, fill_histograms};
+pub(super) use floor::FLOOR;
 use labels::NAMES;
 pub(super) use labels::{Labels, labels};
 pub(super) use life::{Life, answer, live};

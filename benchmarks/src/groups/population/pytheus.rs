@@ -1,4 +1,6 @@
 //! pytheus itself, in three ways of writing the page.
+//!
+//! Its families have 100,000 series at most unless they are told otherwise.
 
 use super::{
     BOUNDS, COUNTER, Counters, Exposed, HELP, HISTOGRAM, Histograms, Incrementer, Labels, Library,
@@ -15,8 +17,8 @@ pub(super) const REUSED: Library = Library {
     peer: OURS,
     variant: "Family, encode_text",
     note: None,
-    counters: |_| counters(Way::Reused),
-    histograms: |_| histograms(Way::Reused),
+    counters: |series| counters(series, Way::Reused),
+    histograms: |series| histograms(series, Way::Reused),
 };
 
 /// Into a buffer made for the page.
@@ -24,8 +26,8 @@ pub(super) const OWN: Library = Library {
     peer: OURS,
     variant: "Family, render_blocking",
     note: Some("makes a buffer of its own for each page"),
-    counters: |_| counters(Way::Own),
-    histograms: |_| histograms(Way::Own),
+    counters: |series| counters(series, Way::Own),
+    histograms: |series| histograms(series, Way::Own),
 };
 
 /// To a writer that keeps nothing.
@@ -33,8 +35,8 @@ pub(super) const STREAMED: Library = Library {
     peer: OURS,
     variant: "Family, to a sink",
     note: Some("the page goes to a writer that keeps nothing of it"),
-    counters: |_| counters(Way::Streamed),
-    histograms: |_| histograms(Way::Streamed),
+    counters: |series| counters(series, Way::Streamed),
+    histograms: |series| histograms(series, Way::Streamed),
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -51,16 +53,17 @@ struct One<F> {
     way: Way,
 }
 
-fn counters(way: Way) -> Result<Box<dyn Counters>, BoxError> {
+fn counters(series: usize, way: Way) -> Result<Box<dyn Counters>, BoxError> {
     let registry = ours::registry();
-    let family = registry.counter(COUNTER, HELP).label_names(NAMES).register()?;
+    let family = registry.counter(COUNTER, HELP).label_names(NAMES);
+    let family = family.max_series(series.try_into()?).register()?;
     Ok(Box::new(One { registry, family, way }))
 }
 
-fn histograms(way: Way) -> Result<Box<dyn Histograms>, BoxError> {
+fn histograms(series: usize, way: Way) -> Result<Box<dyn Histograms>, BoxError> {
     let registry = ours::registry();
     let family = registry.histogram(HISTOGRAM, HELP).label_names(NAMES);
-    let family = family.buckets(BOUNDS).register()?;
+    let family = family.buckets(BOUNDS).max_series(series.try_into()?).register()?;
     Ok(Box::new(One { registry, family, way }))
 }
 
