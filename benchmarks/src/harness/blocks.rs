@@ -3,7 +3,7 @@
 use super::case::{Build, Candidate, Case, Work};
 use super::cores;
 use super::gate::Gate;
-use super::rounds::{RunError, library};
+use super::rounds::{RunError, library, misfit};
 use super::stage::Stage;
 use super::subject::Subject;
 use std::time::Duration;
@@ -38,25 +38,17 @@ impl<'a> Blocks<'a> {
         let (ops, warm_up) = match case.work {
             Work::Steady { least_ops } => (least_ops, least_ops.min(WARM_UP_OPS)),
             Work::Fresh { ops } => (stage.series(ops), 0),
-            Work::Trial { figures } => {
-                return Err(RunError::Figures {
-                    case: case.name,
-                    peer: candidate.peer,
-                    variant: candidate.variant,
-                    expected: figures.len(),
-                    found: 0,
-                });
-            }
+            Work::Trial { .. } => return Err(misfit(case, candidate, 0)),
         };
         let subject = build(stage).map_err(|source| library(case, candidate, source))?;
-        let mut runner = Self { case, candidate, build, stage, subject, ops, warm_up, blocks: 0 };
+        let mut blocks = Self { case, candidate, build, stage, subject, ops, warm_up, blocks: 0 };
         // Not counted: it finds out how long a block takes.
-        let ns_per_op = runner.block()?;
+        let ns_per_op = blocks.block()?;
         if let Work::Steady { least_ops } = case.work {
             let fitting = stage.settings.block.as_nanos() as f64 / ns_per_op;
-            runner.ops = (fitting as usize).clamp(least_ops, least_ops * MOST_GROWTH);
+            blocks.ops = (fitting as usize).clamp(least_ops, least_ops * MOST_GROWTH);
         }
-        Ok(runner)
+        Ok(blocks)
     }
 
     /// Operations of one thread in one block.

@@ -181,8 +181,10 @@ pub(crate) enum Turn {
     Trial(Box<Try>),
 }
 
+/// Makes a subject.
 pub(super) type Build = dyn Fn(Stage<'_>) -> Result<Box<dyn Subject>, BoxError>;
-type Try = dyn Fn(Stage<'_>) -> Result<Vec<f64>, BoxError>;
+/// Makes a trial.
+pub(super) type Try = dyn Fn(Stage<'_>) -> Result<Vec<f64>, BoxError>;
 
 impl Candidate {
     /// `peer` is the library, as in `--only`; `variant` is what of it is used; `build` makes a subject

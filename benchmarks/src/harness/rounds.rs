@@ -1,7 +1,7 @@
 //! Rounds: every subject once, then every subject again.
 
 use super::blocks::Blocks;
-use super::case::{BoxError, Candidate, Case, Turn, Work};
+use super::case::{BoxError, Candidate, Case, Try, Turn, Work};
 use super::cores;
 use super::effect::Mismatch;
 use super::figure::Unit;
@@ -277,39 +277,35 @@ struct Runner<'a> {
     case: &'a Case,
     candidate: &'a Candidate,
     stage: Stage<'a>,
-    /// `None` for trials, which start anew each time.
-    blocks: Option<Blocks<'a>>,
+    turns: Turns<'a>,
     /// The figures of each round.
     rounds: Vec<Vec<f64>>,
 }
 
+enum Turns<'a> {
+    Blocks(Blocks<'a>),
+    Trials(&'a Try),
+}
+
 impl<'a> Runner<'a> {
     fn new(case: &'a Case, candidate: &'a Candidate, stage: Stage<'a>) -> Result<Self, RunError> {
-        let blocks = match candidate.turn {
-            Turn::Block(ref build) => Some(Blocks::new(case, candidate, build, stage)?),
-            Turn::Trial(_) => None,
+        let turns = match &candidate.turn {
+            Turn::Block(build) => Turns::Blocks(Blocks::new(case, candidate, build, stage)?),
+            Turn::Trial(trial) => Turns::Trials(trial),
         };
-        Ok(Self { case, candidate, stage, blocks, rounds: Vec::new() })
+        Ok(Self { case, candidate, stage, turns, rounds: Vec::new() })
     }
 
     fn turn(&mut self) -> Result<(), RunError> {
         let (case, candidate) = (self.case, self.candidate);
-        let figures = match (&mut self.blocks, &candidate.turn) {
-            (Some(blocks), _) => vec![case.unit.of_nanoseconds(blocks.block()?)],
-            (None, Turn::Trial(trial)) => {
+        let figures = match &mut self.turns {
+            Turns::Blocks(blocks) => vec![case.unit.of_nanoseconds(blocks.block()?)],
+            Turns::Trials(trial) => {
                 trial(self.stage).map_err(|source| library(case, candidate, source))?
             }
-            (None, Turn::Block(_)) => Vec::new(),
         };
-        let expected = case.figures();
-        if figures.len() != expected {
-            return Err(RunError::Figures {
-                case: case.name,
-                peer: candidate.peer,
-                variant: candidate.variant,
-                expected,
-                found: figures.len(),
-            });
+        if figures.len() != case.figures() {
+            return Err(misfit(case, candidate, figures.len()));
         }
         self.rounds.push(figures);
         Ok(())
@@ -326,11 +322,15 @@ impl<'a> Runner<'a> {
             let ratios: Vec<f64> = samples.iter().zip(ours).map(|(s, o)| s / o).collect();
             Spread::of(&ratios).map(|ratios| ratios.median)
         });
+        let ops = match &self.turns {
+            Turns::Blocks(blocks) => blocks.ops(),
+            Turns::Trials(_) => 1,
+        };
         Some(Line {
             peer: self.candidate.peer,
             variant: self.candidate.variant,
             note: self.candidate.note,
-            ops: self.blocks.as_ref().map_or(1, Blocks::ops),
+            ops,
             samples,
             spread,
             times_ours,
@@ -341,4 +341,10 @@ impl<'a> Runner<'a> {
 pub(super) fn library(case: &Case, candidate: &Candidate, source: BoxError) -> RunError {
     let (peer, variant) = (candidate.peer, candidate.variant);
     RunError::Library { case: case.name, peer, variant, source }
+}
+
+/// `candidate` has `found` figures to tell, and the case another number.
+pub(super) fn misfit(case: &Case, candidate: &Candidate, found: usize) -> RunError {
+    let (peer, variant) = (candidate.peer, candidate.variant);
+    RunError::Figures { case: case.name, peer, variant, expected: case.figures(), found }
 }
