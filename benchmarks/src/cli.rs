@@ -110,7 +110,7 @@ impl Command {
         let mut arguments = arguments.into_iter().map(Into::into);
         let (mut groups, mut cases, mut settings, mut json) =
             (None, Vec::new(), Settings::default(), false);
-        let mut rounds = None;
+        let (mut rounds, mut series) = (None, None);
         while let Some(argument) = arguments.next() {
             let mut value = |option| arguments.next().ok_or(UsageError::NoValue { option });
             match argument.as_str() {
@@ -118,8 +118,10 @@ impl Command {
                 "--quick" => {
                     let quick = Settings::quick();
                     (settings.rounds, settings.block) = (quick.rounds, quick.block);
+                    settings.series = quick.series;
                 }
                 "--rounds" => rounds = Some(parse_rounds(value("--rounds")?)?),
+                "--series" => series = Some(parse_series(value("--series")?)?),
                 "--only" => settings.only = list(&value("--only")?),
                 "--case" => cases = list(&value("--case")?),
                 "--cores" => settings.cores = Some(parse_cores(&value("--cores")?)?),
@@ -131,6 +133,7 @@ impl Command {
             }
         }
         settings.rounds = rounds.unwrap_or(settings.rounds);
+        settings.series = series.unwrap_or(settings.series);
         let groups = groups.ok_or(UsageError::NoGroup)?;
         check_peers(&settings.only)?;
         check_cases(&groups, &cases)?;
@@ -156,7 +159,8 @@ usage: cargo run --release --manifest-path benchmarks/Cargo.toml -- GROUP [optio
   --only A,B     only these take part
   --case A,B     only these cases
   --rounds N     turns of every subject, at least 7 (11)
-  --quick        7 rounds of the shortest blocks
+  --quick        7 rounds of the shortest blocks, with few series
+  --series N     no more series at once than these (as many as a case wants)
   --cores 0,2    run on these cores, the first thread on the first (all, in order)
   --json         one JSON document at the end instead of tables
 
@@ -172,6 +176,14 @@ fn parse_rounds(value: String) -> Result<usize, UsageError> {
     match value.parse() {
         Ok(rounds) if rounds >= LEAST_ROUNDS => Ok(rounds),
         _ => Err(UsageError::Value { option: "--rounds", value, allowed }),
+    }
+}
+
+fn parse_series(value: String) -> Result<usize, UsageError> {
+    let allowed = "a whole number, at least 1";
+    match value.parse() {
+        Ok(series) if series > 0 => Ok(series),
+        _ => Err(UsageError::Value { option: "--series", value, allowed }),
     }
 }
 
@@ -259,6 +271,16 @@ mod tests {
         let expected = "--rounds cannot be \"6\": a whole number, at least 7";
         assert_eq!(error(&["update", "--rounds", "6"]).to_string(), expected);
         assert_eq!(error(&["update", "--rounds"]), UsageError::NoValue { option: "--rounds" });
+    }
+
+    #[test]
+    fn the_number_of_series_can_be_given_beside_quick() -> Result<(), UsageError> {
+        let quick = Settings::quick().series;
+        assert_eq!(Command::parse(["create", "--quick"])?.settings.series, quick);
+        let many = Command::parse(["create", "--series", "50000", "--quick"])?;
+        assert_eq!(many.settings.series, 50_000);
+        assert!(matches!(error(&["create", "--series", "0"]), UsageError::Value { .. }));
+        Ok(())
     }
 
     #[test]

@@ -25,7 +25,7 @@
 //!
 //! let settings = Settings { rounds: 7, ..Settings::quick() };
 //! let result = measure("example", &case, 1, &settings)?;
-//! assert_eq!(result.lines[0].samples.len(), 7);
+//! assert_eq!(result[0].lines[0].samples.len(), 7);
 //! # Ok::<(), pytheus_benchmarks::RunError>(())
 //! ```
 
@@ -39,8 +39,9 @@ mod report;
 
 pub(crate) use harness::unit;
 pub use harness::{
-    BoxError, CYCLE, Candidate, Case, Effect, Gate, Group, Line, Measurement, Mismatch, Reading,
-    RunError, Settings, Spread, Step, Subject, Work, measure, subject, subject_with_finish, values,
+    BoxError, CYCLE, Candidate, Case, Effect, Figure, Gate, Group, Line, Measurement, Mismatch,
+    Reading, RunError, Settings, Spread, Stage, Step, Subject, Unit, Work, measure, subject,
+    subject_with_finish, values,
 };
 pub use readback::{ReadError, each, histogram, sample};
 pub use report::{PEERS, Report, Version, table, versions};

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use pytheus_benchmarks::cli::{Command, usage};
-use pytheus_benchmarks::{Report, RunError, measure, table};
+use pytheus_benchmarks::{BoxError, Report, RunError, groups, measure, table};
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
@@ -14,14 +14,22 @@ const FAILED: u8 = 1;
 const MISUSED: u8 = 2;
 
 fn main() -> ExitCode {
-    let command = match Command::parse(std::env::args().skip(1)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(answer) = groups::answer(&arguments) {
+        return finish(answer.map(|answer| println!("{answer}")));
+    }
+    let command = match Command::parse(arguments) {
         Ok(command) => command,
         Err(error) => {
             eprint!("error: {error}\n\n{}", usage());
             return ExitCode::from(MISUSED);
         }
     };
-    match run(&command) {
+    finish(run(&command))
+}
+
+fn finish(outcome: Result<(), BoxError>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", with_causes(&*error));
@@ -30,7 +38,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> Result<(), Box<dyn Error>> {
+fn run(command: &Command) -> Result<(), BoxError> {
     let settings = &command.settings;
     let mut report = Report::new(settings, Vec::new());
     let mut out = std::io::stdout().lock();
@@ -44,18 +52,20 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
             continue;
         }
         for &threads in case.thread_counts() {
-            let measurement = match measure(group, &case, threads, settings) {
-                Ok(measurement) => measurement,
+            let measurements = match measure(group, &case, threads, settings) {
+                Ok(measurements) => measurements,
                 Err(error @ (RunError::Nobody { .. } | RunError::TooFewCores { .. })) => {
                     eprintln!("left out: {error}");
                     continue;
                 }
                 Err(error) => return Err(error.into()),
             };
-            if !command.json {
-                writeln!(out, "{}", table(&measurement))?;
+            for measurement in measurements {
+                if !command.json {
+                    writeln!(out, "{}", table(&measurement))?;
+                }
+                report.measurements.push(measurement);
             }
-            report.measurements.push(measurement);
         }
     }
     if command.json {

@@ -5,12 +5,13 @@ use pytheus_benchmarks::{PEERS, RunError, Settings, groups, measure};
 #[test]
 fn in_every_case_of_every_group() -> Result<(), RunError> {
     let peers = PEERS.iter().filter(|peer| **peer != "pytheus").map(ToString::to_string);
-    let settings = Settings { rounds: 1, only: peers.collect(), ..Settings::quick() };
+    let program = Some(env!("CARGO_BIN_EXE_pytheus-benchmarks").into());
+    let settings = Settings { rounds: 1, only: peers.collect(), program, ..Settings::quick() };
     for group in groups::ALL {
         for case in (group.cases)() {
             for &threads in case.thread_counts() {
                 match measure(group.name, &case, threads, &settings) {
-                    Ok(result) => assert!(!result.lines.is_empty()),
+                    Ok(results) => assert!(results.iter().all(|result| !result.lines.is_empty())),
                     Err(RunError::TooFewCores { .. }) => {}
                     Err(error) => return Err(error),
                 }

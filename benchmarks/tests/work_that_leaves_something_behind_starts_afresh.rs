@@ -35,7 +35,7 @@ fn every_block_has_a_new_subject_and_exactly_its_operations() -> Result<(), RunE
     let settings = Settings { rounds: 3, ..Settings::default() };
     let result = measure("group", &case, 1, &settings)?;
 
-    assert_eq!(result.lines[0].ops, OPS);
+    assert_eq!(result[0].lines[0].ops, OPS);
     assert_eq!(built.load(Ordering::Relaxed), 4);
     let totals = totals.lock().unwrap_or_else(PoisonError::into_inner).clone();
     assert_eq!(totals, [0, OPS as u64].repeat(4));

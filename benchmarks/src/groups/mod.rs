@@ -1,11 +1,34 @@
 //! The groups. A new one is a module here, and a line in [`ALL`].
 
+mod create;
+mod disturb;
 mod lookup;
 mod ours;
+mod population;
+mod render;
+mod scale;
 mod timer;
 mod update;
 
-use crate::Group;
+use crate::{BoxError, Group};
 
 /// All groups, in the order they are listed.
-pub const ALL: &[Group] = &[update::GROUP, lookup::GROUP, timer::GROUP];
+pub const ALL: &[Group] = &[
+    update::GROUP,
+    lookup::GROUP,
+    create::GROUP,
+    render::GROUP,
+    disturb::GROUP,
+    scale::GROUP,
+    timer::GROUP,
+];
+
+/// What this program has to say when a case has started it once more, to measure in a process of its
+/// own; `None` if nobody has.
+///
+/// # Errors
+///
+/// Whatever keeps it from being measured.
+pub fn answer(arguments: &[String]) -> Option<Result<String, BoxError>> {
+    population::answer(arguments)
+}

@@ -1,6 +1,8 @@
 //! What is compared: groups of cases, cases of candidates.
 
 use super::effect::Effect;
+use super::figure::{Figure, Unit};
+use super::stage::Stage;
 use super::subject::Subject;
 
 /// Any error of a library under measurement.
@@ -24,7 +26,7 @@ pub struct Group {
     pub cases: fn() -> Vec<Case>,
 }
 
-/// How much is done in one block.
+/// How much is done in one turn.
 ///
 /// # Examples
 ///
@@ -46,8 +48,15 @@ pub enum Work {
     /// Every block has a new subject and exactly `ops` operations per thread, for operations that
     /// leave more behind each time. There is no warm-up.
     Fresh {
-        /// The number of operations of one thread in one block.
+        /// The number of operations of one thread in one block, if the settings allow as many
+        /// series.
         ops: usize,
+    },
+    /// A turn is a trial of the candidate's own, which comes back with these figures: for what is
+    /// not the time of an operation, or not its mean.
+    Trial {
+        /// What a trial comes back with, in this order.
+        figures: &'static [Figure],
     },
 }
 
@@ -62,21 +71,46 @@ pub struct Case {
     pub(crate) about: &'static str,
     pub(crate) work: Work,
     pub(crate) effect: Effect,
+    pub(crate) unit: Unit,
     pub(crate) threads: Vec<usize>,
+    pub(crate) most_rounds: usize,
     pub(crate) candidates: Vec<Candidate>,
 }
 
 impl Case {
     /// A case on one thread whose operations add one; nobody takes part yet.
     pub fn new(name: &'static str, about: &'static str, work: Work) -> Self {
-        let effect = Effect::Adds(&[1.0]);
-        Self { name, about, work, effect, threads: vec![1], candidates: Vec::new() }
+        Self {
+            name,
+            about,
+            work,
+            effect: Effect::Adds(&[1.0]),
+            unit: Unit::Nanoseconds,
+            threads: vec![1],
+            most_rounds: usize::MAX,
+            candidates: Vec::new(),
+        }
     }
 
     /// What the operations must leave behind.
     #[must_use]
     pub fn effect(mut self, effect: Effect) -> Self {
         self.effect = effect;
+        self
+    }
+
+    /// The unit in which the time of an operation is shown; nanoseconds if not said. Trials bring
+    /// their own.
+    #[must_use]
+    pub fn unit(mut self, unit: Unit) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    /// Fewer rounds than others have, for a case whose turns take long.
+    #[must_use]
+    pub fn most_rounds(mut self, most: usize) -> Self {
+        self.most_rounds = most;
         self
     }
 
@@ -105,6 +139,14 @@ impl Case {
         &self.threads
     }
 
+    /// How many figures a turn comes back with.
+    pub(crate) fn figures(&self) -> usize {
+        match self.work {
+            Work::Steady { .. } | Work::Fresh { .. } => 1,
+            Work::Trial { figures } => figures.len(),
+        }
+    }
+
     /// Who takes part: names of libraries, as in `--only`, with repetitions.
     pub fn peers(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.candidates.iter().map(|candidate| candidate.peer)
@@ -128,8 +170,21 @@ pub struct Candidate {
     pub(crate) peer: &'static str,
     pub(crate) variant: &'static str,
     pub(crate) note: Option<&'static str>,
-    pub(crate) build: Box<dyn Fn() -> Result<Box<dyn Subject>, BoxError>>,
+    pub(crate) turn: Turn,
 }
+
+/// How a candidate takes its turn.
+pub(crate) enum Turn {
+    /// With a subject that does a block of operations.
+    Block(Box<Build>),
+    /// With a trial, which comes back with figures.
+    Trial(Box<Try>),
+}
+
+/// Makes a subject.
+pub(super) type Build = dyn Fn(Stage<'_>) -> Result<Box<dyn Subject>, BoxError>;
+/// Makes a trial.
+pub(super) type Try = dyn Fn(Stage<'_>) -> Result<Vec<f64>, BoxError>;
 
 impl Candidate {
     /// `peer` is the library, as in `--only`; `variant` is what of it is used; `build` makes a subject
@@ -139,13 +194,32 @@ impl Candidate {
         variant: &'static str,
         build: impl Fn() -> Result<Box<dyn Subject>, BoxError> + 'static,
     ) -> Self {
-        Self { peer, variant, note: None, build: Box::new(build) }
+        Self::sized(peer, variant, move |_| build())
     }
 
-    /// What a reader of the figure must know to judge it.
+    /// Like [`new`](Self::new), for a subject that must know how large it may become.
+    pub fn sized(
+        peer: &'static str,
+        variant: &'static str,
+        build: impl Fn(Stage<'_>) -> Result<Box<dyn Subject>, BoxError> + 'static,
+    ) -> Self {
+        Self { peer, variant, note: None, turn: Turn::Block(Box::new(build)) }
+    }
+
+    /// For [`Work::Trial`]: `trial` is called once in each round, checks what it measured, and comes
+    /// back with the figures of the case.
+    pub fn trial(
+        peer: &'static str,
+        variant: &'static str,
+        trial: impl Fn(Stage<'_>) -> Result<Vec<f64>, BoxError> + 'static,
+    ) -> Self {
+        Self { peer, variant, note: None, turn: Turn::Trial(Box::new(trial)) }
+    }
+
+    /// What a reader of the figure must know to judge it, if anything.
     #[must_use]
-    pub fn note(mut self, note: &'static str) -> Self {
-        self.note = Some(note);
+    pub fn note(mut self, note: impl Into<Option<&'static str>>) -> Self {
+        self.note = note.into();
         self
     }
 }

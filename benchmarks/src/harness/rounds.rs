@@ -1,13 +1,14 @@
 //! Rounds: every subject once, then every subject again.
 
-use super::case::{BoxError, Candidate, Case, Work};
+use super::blocks::Blocks;
+use super::case::{BoxError, Candidate, Case, Try, Turn, Work};
 use super::cores;
 use super::effect::Mismatch;
-use super::gate::Gate;
+use super::figure::Unit;
 use super::spread::Spread;
-use super::subject::Subject;
-use core_affinity::CoreId;
+use super::stage::Stage;
 use serde::Serialize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long and with whom.
@@ -30,22 +31,37 @@ pub struct Settings {
     pub only: Vec<String>,
     /// The cores to run on, the first for the first thread; `None` for all, in order.
     pub cores: Option<Vec<usize>>,
+    /// The most series that a case works with at once, however many it would like.
+    pub series: usize,
+    /// This program, where a case needs a process of its own; `None` for the one that runs.
+    pub program: Option<PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { rounds: 11, block: Duration::from_millis(20), only: Vec::new(), cores: None }
+        Self {
+            rounds: 11,
+            block: Duration::from_millis(20),
+            only: Vec::new(),
+            cores: None,
+            series: usize::MAX,
+            program: None,
+        }
     }
 }
+
+/// Enough for hash tables to have grown, few enough for a debug build.
+const QUICK_SERIES: usize = 4_000;
 
 impl Settings {
-    /// Seven rounds of the shortest blocks the cases allow: to see that everything runs.
+    /// Seven rounds of the shortest blocks the cases allow, with few series: to see that everything
+    /// runs.
     pub fn quick() -> Self {
-        Self { rounds: 7, block: Duration::ZERO, ..Self::default() }
+        Self { rounds: 7, block: Duration::ZERO, series: QUICK_SERIES, ..Self::default() }
     }
 }
 
-/// All figures of one case with one number of threads.
+/// One figure of all who can do a case, with one number of threads.
 ///
 /// # Examples
 ///
@@ -56,8 +72,13 @@ pub struct Measurement {
     pub group: &'static str,
     /// The case's name.
     pub case: &'static str,
-    /// What the operation is.
+    /// Which of the case's figures, where it has more than the time of its operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figure: Option<&'static str>,
+    /// What the operation is, or the figure.
     pub about: &'static str,
+    /// What the samples are counted in.
+    pub unit: Unit,
     /// How many threads did it at once, on one metric.
     pub threads: usize,
     /// One line per subject, in the order they took turns.
@@ -77,13 +98,14 @@ pub struct Line {
     pub variant: &'static str,
     /// What one must know to judge the figure.
     pub note: Option<&'static str>,
-    /// Operations of one thread in one block.
+    /// Operations of one thread in one block; one for a trial.
     pub ops: usize,
-    /// Nanoseconds per operation and thread, one number per round.
+    /// The measured value, in the measurement's unit, one number per round. A time is that of one
+    /// operation on one thread.
     pub samples: Vec<f64>,
     /// What the samples come to.
     pub spread: Spread,
-    /// The median, over the rounds, of this subject's time divided by that of pytheus in the same
+    /// The median, over the rounds, of this subject's value divided by that of pytheus in the same
     /// round; `None` if pytheus did not take part.
     pub times_ours: Option<f64>,
 }
@@ -128,6 +150,28 @@ pub enum RunError {
         /// How many cores there are to run on.
         cores: usize,
     },
+    /// A candidate wanted to pin a thread that the case does not have.
+    #[error("there is no thread {thread}, the case has {threads}")]
+    NoSuchThread {
+        /// The thread, counted from 0.
+        thread: usize,
+        /// How many there are.
+        threads: usize,
+    },
+    /// A candidate and its case do not go together.
+    #[error("{case}: {peer} ({variant}) comes back with {found} figures, the case has {expected}")]
+    Figures {
+        /// The case.
+        case: &'static str,
+        /// The library.
+        peer: &'static str,
+        /// What of it.
+        variant: &'static str,
+        /// How many figures the case has.
+        expected: usize,
+        /// How many the candidate came back with.
+        found: usize,
+    },
     /// None of those who were asked for takes part in the case.
     #[error("{case}: there is nobody to measure but {candidates:?}")]
     Nobody {
@@ -165,7 +209,8 @@ pub enum RunError {
     },
 }
 
-/// Measures one case with `threads` threads: all subjects take turns in every round.
+/// Measures one case with `threads` threads: all subjects take turns in every round. There is one
+/// measurement for each figure of the case, and a case of operations has one: their time.
 ///
 /// # Errors
 ///
@@ -175,151 +220,131 @@ pub fn measure(
     case: &Case,
     threads: usize,
     settings: &Settings,
-) -> Result<Measurement, RunError> {
+) -> Result<Vec<Measurement>, RunError> {
     if settings.rounds == 0 {
         return Err(RunError::NoRounds);
     }
     let cores = cores::usable(settings.cores.as_deref())?;
-    let Some(cores_of_threads) = cores.get(..threads) else {
+    let Some(cores) = cores.get(..threads) else {
         return Err(RunError::TooFewCores { case: case.name, threads, cores: cores.len() });
     };
 
+    let stage = Stage { settings, cores };
     let mut runners = Vec::new();
     for candidate in &case.candidates {
         if settings.only.is_empty() || settings.only.iter().any(|peer| peer == candidate.peer) {
-            runners.push(Runner::new(case, candidate, cores_of_threads, settings)?);
+            runners.push(Runner::new(case, candidate, stage)?);
         }
     }
     if runners.is_empty() {
         return Err(RunError::Nobody { case: case.name, candidates: case.peers().collect() });
     }
-    for _ in 0..settings.rounds {
+    for _ in 0..settings.rounds.min(case.most_rounds) {
         for runner in &mut runners {
-            let sample = runner.block()?;
-            runner.samples.push(sample);
+            runner.turn()?;
         }
     }
 
-    let ours = runners.iter().find(|runner| runner.candidate.peer == crate::report::OURS);
-    let ours = ours.map(|runner| runner.samples.clone());
-    let lines = runners.into_iter().filter_map(|runner| runner.line(ours.as_deref())).collect();
-    Ok(Measurement { group, case: case.name, about: case.about, threads, lines })
+    let measurement = |index, figure, about, unit| Measurement {
+        group,
+        case: case.name,
+        figure,
+        about,
+        unit,
+        threads,
+        lines: lines(&runners, index),
+    };
+    Ok(match case.work {
+        Work::Steady { .. } | Work::Fresh { .. } => {
+            vec![measurement(0, None, case.about, case.unit)]
+        }
+        Work::Trial { figures } => {
+            let figures = figures.iter().enumerate();
+            figures.map(|(i, f)| measurement(i, Some(f.name), f.about, f.unit)).collect()
+        }
+    })
 }
 
-/// Operations before the gate opens, so that caches, page tables, and whatever a library does at a
-/// thread's first update are not part of a block.
-const WARM_UP_OPS: usize = 10_000;
+/// The `figure`th figure of all runners.
+fn lines(runners: &[Runner<'_>], figure: usize) -> Vec<Line> {
+    let ours = runners.iter().find(|runner| runner.candidate.peer == crate::report::OURS);
+    let ours = ours.map(|runner| runner.samples(figure));
+    runners.iter().filter_map(|runner| runner.line(figure, ours.as_deref())).collect()
+}
 
-/// The most a block may grow beyond the least number of operations: the first, short block may have
-/// been lucky.
-const MOST_GROWTH: usize = 64;
-
+/// A candidate, and what its turns have come to.
 struct Runner<'a> {
     case: &'a Case,
     candidate: &'a Candidate,
-    cores: &'a [CoreId],
-    subject: Box<dyn Subject>,
-    ops: usize,
-    blocks: usize,
-    samples: Vec<f64>,
+    stage: Stage<'a>,
+    turns: Turns<'a>,
+    /// The figures of each round.
+    rounds: Vec<Vec<f64>>,
+}
+
+enum Turns<'a> {
+    Blocks(Blocks<'a>),
+    Trials(&'a Try),
 }
 
 impl<'a> Runner<'a> {
-    fn new(
-        case: &'a Case,
-        candidate: &'a Candidate,
-        cores: &'a [CoreId],
-        settings: &Settings,
-    ) -> Result<Self, RunError> {
-        let (Work::Steady { least_ops: ops } | Work::Fresh { ops }) = case.work;
-        let subject = (candidate.build)().map_err(|source| library(case, candidate, source))?;
-        let mut runner =
-            Self { case, candidate, cores, subject, ops, blocks: 0, samples: Vec::new() };
-        // Not counted: it finds out how long a block takes.
-        let ns_per_op = runner.block()?;
-        if let Work::Steady { least_ops } = case.work {
-            let fitting = settings.block.as_nanos() as f64 / ns_per_op;
-            runner.ops = (fitting as usize).clamp(least_ops, least_ops * MOST_GROWTH);
-        }
-        Ok(runner)
+    fn new(case: &'a Case, candidate: &'a Candidate, stage: Stage<'a>) -> Result<Self, RunError> {
+        let turns = match &candidate.turn {
+            Turn::Block(build) => Turns::Blocks(Blocks::new(case, candidate, build, stage)?),
+            Turn::Trial(trial) => Turns::Trials(trial),
+        };
+        Ok(Self { case, candidate, stage, turns, rounds: Vec::new() })
     }
 
-    /// One block on all threads, checked; the figure is the slowest thread's.
-    fn block(&mut self) -> Result<f64, RunError> {
+    fn turn(&mut self) -> Result<(), RunError> {
         let (case, candidate) = (self.case, self.candidate);
-        let fresh = matches!(case.work, Work::Fresh { .. });
-        if fresh && self.blocks > 0 {
-            self.subject = (candidate.build)().map_err(|error| library(case, candidate, error))?;
-        }
-        let warm_up = if fresh { 0 } else { WARM_UP_OPS };
-        // Each block starts at another value: a gauge that kept its last one does not pass for one
-        // that was set.
-        let first = self.blocks;
-        self.blocks += 1;
-
-        let read = || self.subject.read().map_err(|source| library(case, candidate, source));
-        let before = read()?;
-        let slowest = self.on_all_threads(first, warm_up)?;
-        let after = read()?;
-
-        case.effect.check(&before, &after, first, warm_up + self.ops, self.cores.len()).map_err(
-            |source| RunError::Idle {
-                case: case.name,
-                peer: candidate.peer,
-                variant: candidate.variant,
-                source,
-            },
-        )?;
-        Ok(slowest.as_nanos() as f64 / self.ops as f64)
-    }
-
-    fn on_all_threads(&self, first: usize, warm_up: usize) -> Result<Duration, RunError> {
-        let gate = Gate::new(self.cores.len());
-        let (gate, subject, ops) = (&gate, &*self.subject, self.ops);
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = self
-                .cores
-                .iter()
-                .map(|&core| {
-                    scope.spawn(move || {
-                        let _open = gate.open_on_panic();
-                        let pinned = cores::pin(core);
-                        // Even if not pinned: the others wait at the gate.
-                        let took = subject.run(gate, first, warm_up, ops);
-                        pinned.map(|()| took)
-                    })
-                })
-                .collect();
-            let mut slowest = Ok(Duration::ZERO);
-            for thread in threads {
-                match thread.join() {
-                    Ok(took) => slowest = slowest.and_then(|slowest| Ok(took?.max(slowest))),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
+        let figures = match &mut self.turns {
+            Turns::Blocks(blocks) => vec![case.unit.of_nanoseconds(blocks.block()?)],
+            Turns::Trials(trial) => {
+                trial(self.stage).map_err(|source| library(case, candidate, source))?
             }
-            slowest
-        })
+        };
+        if figures.len() != case.figures() {
+            return Err(misfit(case, candidate, figures.len()));
+        }
+        self.rounds.push(figures);
+        Ok(())
     }
 
-    fn line(self, ours: Option<&[f64]>) -> Option<Line> {
-        let spread = Spread::of(&self.samples)?;
+    fn samples(&self, figure: usize) -> Vec<f64> {
+        self.rounds.iter().filter_map(|figures| figures.get(figure).copied()).collect()
+    }
+
+    fn line(&self, figure: usize, ours: Option<&[f64]>) -> Option<Line> {
+        let samples = self.samples(figure);
+        let spread = Spread::of(&samples)?;
         let times_ours = ours.and_then(|ours| {
-            let ratios: Vec<f64> = self.samples.iter().zip(ours).map(|(s, o)| s / o).collect();
+            let ratios: Vec<f64> = samples.iter().zip(ours).map(|(s, o)| s / o).collect();
             Spread::of(&ratios).map(|ratios| ratios.median)
         });
+        let ops = match &self.turns {
+            Turns::Blocks(blocks) => blocks.ops(),
+            Turns::Trials(_) => 1,
+        };
         Some(Line {
             peer: self.candidate.peer,
             variant: self.candidate.variant,
             note: self.candidate.note,
-            ops: self.ops,
-            samples: self.samples,
+            ops,
+            samples,
             spread,
             times_ours,
         })
     }
 }
 
-fn library(case: &Case, candidate: &Candidate, source: BoxError) -> RunError {
+pub(super) fn library(case: &Case, candidate: &Candidate, source: BoxError) -> RunError {
     let (peer, variant) = (candidate.peer, candidate.variant);
     RunError::Library { case: case.name, peer, variant, source }
+}
+
+/// `candidate` has `found` figures to tell, and the case another number.
+pub(super) fn misfit(case: &Case, candidate: &Candidate, found: usize) -> RunError {
+    let (peer, variant) = (candidate.peer, candidate.variant);
+    RunError::Figures { case: case.name, peer, variant, expected: case.figures(), found }
 }

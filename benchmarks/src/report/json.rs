@@ -27,7 +27,7 @@ pub struct Report {
     pub rounds: usize,
     /// How long a block was meant to last, in milliseconds.
     pub block_ms: u64,
-    /// All figures, in nanoseconds per operation and thread.
+    /// All figures.
     pub measurements: Vec<Measurement>,
 }
 
@@ -49,7 +49,7 @@ impl Report {
         let versions: Vec<_> =
             self.versions.iter().map(|v| format!("{} {}", v.name, v.version)).collect();
         format!(
-            "{}, {}\n{}\n{} rounds, blocks of at least {} ms; nanoseconds per operation and thread\n",
+            "{}, {}\n{}\n{} rounds, blocks of at least {} ms; times are per operation and thread\n",
             self.processor,
             self.target,
             versions.join(", "),

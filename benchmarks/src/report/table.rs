@@ -1,6 +1,6 @@
 //! One case as a text table.
 
-use crate::{Line, Measurement};
+use crate::{Line, Measurement, Spread};
 use std::fmt::Write;
 
 /// The figures of one case, aligned in columns, with its notes below.
@@ -8,26 +8,34 @@ use std::fmt::Write;
 /// # Examples
 ///
 /// ```
-/// use pytheus_benchmarks::{Line, Measurement, Spread, table};
+/// use pytheus_benchmarks::{Line, Measurement, Spread, Unit, table};
 ///
 /// let samples = vec![1.0, 2.0, 3.0];
 /// let spread = Spread::of(&samples).expect("three samples");
 /// let line = Line {
 ///     peer: "floor", variant: "Cell", note: None, ops: 1_000, samples, spread, times_ours: None,
 /// };
-/// let measurement =
-///     Measurement { group: "update", case: "inc", about: "adds one", threads: 1, lines: vec![line] };
+/// let measurement = Measurement {
+///     group: "update",
+///     case: "inc",
+///     figure: None,
+///     about: "adds one",
+///     unit: Unit::Nanoseconds,
+///     threads: 1,
+///     lines: vec![line],
+/// };
 /// assert_eq!(
 ///     table(&measurement),
-///     "update/inc, 1 thread: adds one\n\
+///     "update/inc, 1 thread: adds one, in ns\n\
 ///      subject                                             median      min   quartiles          max  × pytheus\n\
 ///      floor                Cell                             2.00     1.00     1.50 …     2.50     3.00          -\n",
 /// );
 /// ```
 pub fn table(measurement: &Measurement) -> String {
-    let Measurement { group, case, about, threads, lines } = measurement;
+    let Measurement { group, case, figure, about, unit, threads, lines } = measurement;
+    let figure = figure.map(|figure| format!(" {figure}")).unwrap_or_default();
     let plural = if *threads == 1 { "" } else { "s" };
-    let mut out = format!("{group}/{case}, {threads} thread{plural}: {about}\n");
+    let mut out = format!("{group}/{case}{figure}, {threads} thread{plural}: {about}, in {unit}\n");
     out.push_str(HEADER);
     let mut notes: Vec<&str> = Vec::new();
     for line in lines {
@@ -56,16 +64,21 @@ fn mark<'a>(notes: &mut Vec<&'a str>, note: &'a str) -> usize {
 fn row(out: &mut String, line: &Line, mark: Option<usize>) {
     let mark = mark.map(|mark| format!(" [{mark}]")).unwrap_or_default();
     let variant = format!("{}{mark}", line.variant);
-    let ratio = line.times_ours.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
-    let spread = line.spread;
+    let ratio = line.times_ours.map_or_else(|| "-".to_owned(), number);
+    let Spread { min, lower_quartile, median, upper_quartile, max } = line.spread;
+    let [median, min, lower, upper, max] =
+        [median, min, lower_quartile, upper_quartile, max].map(number);
     let _ = writeln!(
         out,
-        "{:<20} {variant:<28} {:>8.2} {:>8.2} {:>8.2} … {:>8.2} {:>8.2} {ratio:>10}",
+        "{:<20} {variant:<28} {median:>8} {min:>8} {lower:>8} … {upper:>8} {max:>8} {ratio:>10}",
         line.peer,
-        spread.median,
-        spread.min,
-        spread.lower_quartile,
-        spread.upper_quartile,
-        spread.max,
     );
+}
+
+/// Large numbers do without decimals, which would not fit the column and say nothing.
+const LARGE: f64 = 1e4;
+
+fn number(value: f64) -> String {
+    let decimals = if value.abs() < LARGE { 2 } else { 0 };
+    format!("{value:.decimals$}")
 }
