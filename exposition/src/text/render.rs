@@ -1,7 +1,6 @@
 //! From a source or a collection to a page, in one call.
 
 use super::TextEncoder;
-use super::page::Page;
 use pytheus_core::{BackendError, Collection, Source};
 use std::io::{self, Write};
 
@@ -108,9 +107,10 @@ pub fn render_blocking(source: &dyn Source) -> Result<Vec<u8>, BackendError> {
     Ok(page_of(&source.collect_blocking()?))
 }
 
-/// The page of a collection. Nothing stops a visitor that writes to memory.
+/// The page of a collection.
 pub(crate) fn page_of(collection: &Collection) -> Vec<u8> {
-    let mut page = Page::default();
-    let _ = collection.visit(&mut page);
-    page.bytes
+    let mut page = Vec::new();
+    // Memory takes all that it is given.
+    let _ = encode_text(collection, &mut page);
+    page
 }

@@ -61,7 +61,7 @@ pub(super) unsafe trait Record: 'static {}
 unsafe impl Record for Bookkeeping {}
 
 /// Records are addressed in words of eight bytes.
-const WORD: usize = size_of::<u64>();
+pub(super) const WORD: usize = size_of::<u64>();
 /// 0 stands for no record, which the bookkeeping at word 0 makes sure of.
 pub(super) const NO_RECORD: u32 = 0;
 
@@ -200,6 +200,14 @@ impl Arena {
         (1..self.stripes_used())
             .map(|stripe| self.stripe(stripe))
             .filter(move |stripe| offset < stripe.header().limit())
+    }
+
+    /// All stripes that hold cells, and how many: what [`stripes_with`](Self::stripes_with) looks
+    /// through for each offset, for who reads many.
+    pub(super) fn stripes_now(&self) -> Vec<(u32, Stripe)> {
+        let stripes = (1..self.stripes_used()).map(|stripe| self.stripe(stripe));
+        let with_limit = stripes.map(|stripe| (stripe.header().limit(), stripe));
+        with_limit.filter(|(limit, _)| *limit > 0).collect()
     }
 
     fn stripes_used(&self) -> u32 {
@@ -398,10 +406,17 @@ impl Arena {
     /// Reads so many bytes from the words from `at` on, in place of what `bytes` held.
     pub(super) fn read_bytes(&self, at: u32, count: usize, bytes: &mut Vec<u8>) {
         bytes.clear();
-        for at in (at..).take(count.div_ceil(WORD)) {
-            bytes.extend_from_slice(&self.word(at).load(Ordering::Relaxed).to_le_bytes());
-        }
+        bytes.resize(count.next_multiple_of(WORD), 0);
+        self.read_words(at, bytes.as_chunks_mut().0);
         bytes.truncate(count);
+    }
+
+    /// Reads the words from `at` on.
+    #[inline]
+    pub(super) fn read_words(&self, at: u32, words: &mut [[u8; WORD]]) {
+        for (at, word) in (at..).zip(words) {
+            *word = self.word(at).load(Ordering::Relaxed).to_le_bytes();
+        }
     }
 
     /// The word that holds the table of a memory with one table.

@@ -1,7 +1,7 @@
 //! Entries: what families and series have in common in the table. A key text, a state, a place in a
 //! list that it keeps for ever.
 
-use super::arena::{Arena, NO_RECORD, Record, words_of};
+use super::arena::{Arena, NO_RECORD, Record, WORD, words_of};
 use super::index::Table;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::{BackendError, BackendErrorKind};
@@ -221,11 +221,12 @@ impl Arena {
         self.write_bytes(at + ENTRY_WORDS as u32, key.text);
     }
 
-    /// Makes an entry that has come into the index `LIVE` or `RESERVED`, under a number of its own;
-    /// nothing happens if it is not what was seen any more.
-    pub(super) fn publish(&self, at: u32, seen: State, as_what: u64) {
+    /// Makes an entry that has come into the index `LIVE` or `RESERVED`, under a number of its own.
+    /// Returns its state; `None` if it is not what was seen any more.
+    pub(super) fn publish(&self, at: u32, seen: State, as_what: u64) -> Option<State> {
         let numbered = if seen.has_number() { seen } else { seen.numbered(self.retire()) };
-        self.entry(at).change(seen, numbered.with(as_what));
+        let published = numbered.with(as_what);
+        self.entry(at).change(seen, published).then_some(published)
     }
 
     /// Whether the entry's text is `key`'s. Right only if the state did not change meanwhile.
@@ -240,6 +241,19 @@ impl Arena {
     pub(super) fn copy_text(&self, at: u32, text: &mut Vec<u8>) {
         let bytes = self.entry(at).text_bytes().min(MAX_TEXT_BYTES);
         self.read_bytes(at + ENTRY_WORDS as u32, bytes, text);
+    }
+
+    /// Copies the entry's text to the beginning of `text`, which grows as needed and is longer by a word
+    /// at least; returns how long the text is. Right only if the state did not change meanwhile.
+    #[inline]
+    pub(super) fn copy_text_padded(&self, at: u32, text: &mut Vec<u8>) -> usize {
+        let bytes = self.entry(at).text_bytes().min(MAX_TEXT_BYTES);
+        let words = bytes.div_ceil(WORD);
+        if text.len() < (words + 1) * WORD {
+            text.resize((words + 1) * WORD, 0);
+        }
+        self.read_words(at + ENTRY_WORDS as u32, &mut text.as_chunks_mut().0[..words]);
+        bytes
     }
 }
 
@@ -269,9 +283,16 @@ impl Table for Arena {
     }
 
     fn hash_of(&self, at: u32, round: u32) -> u64 {
-        let mut text = Vec::new();
-        self.copy_text(at, &mut text);
-        self.hash(Key::new(self, &text), round)
+        let bytes = self.entry(at).text_bytes().min(MAX_TEXT_BYTES);
+        let mut few = [[0; WORD]; 32];
+        let mut many = Vec::new();
+        // Most texts need no memory to be copied to.
+        let words = few.get_mut(..bytes.div_ceil(WORD)).unwrap_or_else(|| {
+            many.resize(bytes.div_ceil(WORD), [0; WORD]);
+            &mut many
+        });
+        self.read_words(at + ENTRY_WORDS as u32, words);
+        self.hash(Key::new(self, &words.as_flattened()[..bytes]), round)
     }
 }
 

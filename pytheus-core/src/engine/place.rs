@@ -143,22 +143,26 @@ impl Place {
     // ── reading ─────────────────────────────────────────────────────────────────────────────────
 
     pub(crate) fn counter_total(&self) -> Number {
-        read::counter(self.arena(), self.offset())
+        read::counter(self.stripes(), self.offset())
     }
 
     pub(crate) fn up_down_value(&self) -> f64 {
-        read::up_down(self.arena(), self.offset())
+        read::up_down(self.stripes(), self.offset())
     }
 
     /// The count and the sum of a summary.
     pub(crate) fn summary(&self) -> (u64, f64) {
-        read::summary(self.arena(), self.offset())
+        read::summary(self.stripes(), self.offset())
     }
 
     /// Fills `counts` with the buckets of a histogram and returns the sum.
     pub(crate) fn histogram(&self, counts: &mut Vec<u64>) -> f64 {
         let buckets = Known::get(self.family_number()).bounds.buckets();
-        read::histogram(self.arena(), self.offset(), buckets, counts)
+        read::histogram(self.stripes(), self.offset(), buckets, counts)
+    }
+
+    fn stripes(&self) -> impl Iterator<Item = Stripe> {
+        self.arena().stripes_with(self.offset())
     }
 
     /// Counts at the family that it refused an update.

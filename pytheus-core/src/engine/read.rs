@@ -1,30 +1,32 @@
-//! Adding up what the stripes hold of one series.
+//! Adding up what the stripes hold of one series: all stripes that hold cells of it, always in the same
+//! order.
 
 use super::arena::Arena;
 use super::place::layout;
+use super::slots::Stripe;
 use super::stripe::Cells as _;
 use crate::primitive::Ordering;
 use crate::visit::Number;
 
 /// The total of a counter. Never smaller than an earlier reading: every stripe only grows, and the
 /// stripes are added in the same order every time.
-pub(super) fn counter(arena: &Arena, offset: u32) -> Number {
+pub(super) fn counter(stripes: impl Iterator<Item = Stripe>, offset: u32) -> Number {
     let (mut whole, mut fractions) = (0_u128, 0.0);
-    for stripe in arena.stripes_with(offset) {
+    for stripe in stripes {
         whole += u128::from(stripe.cell(offset + layout::WHOLE).load(Ordering::Relaxed));
         fractions +=
             f64::from_bits(stripe.cell(offset + layout::FRACTIONS).load(Ordering::Relaxed));
     }
-    match u64::try_from(whole) {
-        Ok(whole) if fractions == 0.0 => Number::Int(whole),
-        _ => Number::Float(whole as f64 + fractions),
+    if fractions == 0.0 && whole <= u128::from(u64::MAX) {
+        return Number::Int(whole as u64);
     }
+    Number::Float(whole as f64 + fractions)
 }
 
 /// The value of an up-down counter.
-pub(super) fn up_down(arena: &Arena, offset: u32) -> f64 {
+pub(super) fn up_down(stripes: impl Iterator<Item = Stripe>, offset: u32) -> f64 {
     let (mut whole, mut fractions) = (0_i128, 0.0);
-    for stripe in arena.stripes_with(offset) {
+    for stripe in stripes {
         whole += i128::from(stripe.cell(offset + layout::WHOLE).load(Ordering::Relaxed) as i64);
         fractions +=
             f64::from_bits(stripe.cell(offset + layout::FRACTIONS).load(Ordering::Relaxed));
@@ -33,10 +35,10 @@ pub(super) fn up_down(arena: &Arena, offset: u32) -> f64 {
 }
 
 /// The count and the sum of a summary.
-pub(super) fn summary(arena: &Arena, offset: u32) -> (u64, f64) {
+pub(super) fn summary(stripes: impl Iterator<Item = Stripe>, offset: u32) -> (u64, f64) {
     let (mut count, mut sum) = (0_u64, 0.0);
     let mut copy = [0; 2];
-    for stripe in arena.stripes_with(offset) {
+    for stripe in stripes {
         stripe.header().snapshot(&stripe, offset + layout::SUM, &mut copy);
         sum += f64::from_bits(copy[0]);
         count = count.saturating_add(copy[1]);
@@ -45,13 +47,18 @@ pub(super) fn summary(arena: &Arena, offset: u32) -> (u64, f64) {
 }
 
 /// Fills `counts` with the buckets of a histogram, and returns the sum.
-pub(super) fn histogram(arena: &Arena, offset: u32, buckets: usize, counts: &mut Vec<u64>) -> f64 {
+pub(super) fn histogram(
+    stripes: impl Iterator<Item = Stripe>,
+    offset: u32,
+    buckets: usize,
+    counts: &mut Vec<u64>,
+) -> f64 {
     let mut sum = 0.0;
     // The tail of the same buffer holds the copy of one stripe: the sum, then its buckets.
     counts.clear();
     counts.resize(2 * buckets + 1, 0);
     let (totals, copy) = counts.split_at_mut(buckets);
-    for stripe in arena.stripes_with(offset) {
+    for stripe in stripes {
         stripe.header().snapshot(&stripe, offset + layout::SUM, copy);
         sum += f64::from_bits(copy[0]);
         for (total, count) in totals.iter_mut().zip(&copy[1..]) {

@@ -61,6 +61,15 @@ pub(crate) struct Found {
     pub(super) cells: u32,
 }
 
+impl Found {
+    /// A holder of the series, if it is still there, in the family with this number.
+    #[inline(always)]
+    pub(super) fn hold(&self, arena: &Arena, family: u16) -> Option<Place> {
+        let place = Place::find(arena.slot(), family, self.cells);
+        (arena.entry(self.at).state_now() == self.state).then_some(place)
+    }
+}
+
 /// What a thread remembers of one look-up: a cache line.
 struct Slot {
     trace: Trace,
@@ -175,7 +184,6 @@ impl Family {
         let trace = Trace::new(arena, id, values);
         let recalled = RECENT.try_with(|recent| recent.try_borrow().ok()?.recall(trace, values));
         let found = recalled.ok().flatten().ok_or(trace)?;
-        let place = Place::find(arena.slot(), self.number, found.cells);
-        if arena.entry(found.at).state_now() == found.state { Ok(place) } else { Err(trace) }
+        found.hold(arena, self.number).ok_or(trace)
     }
 }

@@ -4,7 +4,8 @@ use super::Engine;
 use super::exemplars;
 use super::place::layout;
 use super::read;
-use super::series::{Family, is_still, read_key};
+use super::series::{Family, is_still};
+use super::slots::Stripe;
 use crate::backend::Visit;
 use crate::labels::{Frame, Labels, push_pair};
 use crate::own_metrics::OwnMetrics;
@@ -52,15 +53,23 @@ impl Family {
         let has_exemplars = self.body().has_exemplars.load(Ordering::Acquire) != 0;
         let mut found: Vec<Option<exemplars::Read>> = Vec::new();
         let epoch = arena.epoch();
+        let stripes = arena.stripes_now();
         for at in self.body().series.iter(arena) {
-            let Some(seen) = read_key(arena, at, values) else { continue };
-            if !seen.is_older(epoch) {
+            let entry = arena.entry(at);
+            let seen = entry.state();
+            if !seen.is_shown() || !seen.is_older(epoch) {
                 continue;
             }
-            frame.expand(values, text);
-            let Ok(labels) = std::str::from_utf8(text) else { continue };
-            let entry = arena.entry(at);
+            let bytes = arena.copy_text_padded(at, values);
+            if !is_still(arena, at, seen) {
+                continue;
+            }
+            let Some(labels) = as_text(frame.expand(values, bytes, text), &values[..bytes]) else {
+                continue;
+            };
             let cells = entry.body.load(Ordering::Relaxed);
+            let held = |(limit, _): &&(u32, Stripe)| cells < *limit;
+            let stripes = stripes.iter().filter(held).map(|(_, stripe)| *stripe);
             let created = Some(entry.created());
             let examples: Vec<Option<Exemplar<'_>>>;
             let value = match identity.kind {
@@ -70,17 +79,17 @@ impl Family {
                         found.push(exemplars::read(arena, cells + layout::WHOLE));
                     }
                     let exemplar = found.first().and_then(Option::as_ref).map(as_exemplar);
-                    Value::Counter { total: read::counter(arena, cells), created, exemplar }
+                    Value::Counter { total: read::counter(stripes, cells), created, exemplar }
                 }
                 Kind::Gauge => Value::Gauge { value: read::gauge(arena, cells) },
-                Kind::UpDownCounter => Value::Gauge { value: read::up_down(arena, cells) },
+                Kind::UpDownCounter => Value::Gauge { value: read::up_down(stripes, cells) },
                 Kind::Summary => {
-                    let (count, sum) = read::summary(arena, cells);
+                    let (count, sum) = read::summary(stripes, cells);
                     Value::Summary { count, sum, created }
                 }
                 Kind::Histogram => {
                     let buckets = identity.buckets.len() + 1;
-                    let sum = read::histogram(arena, cells, buckets, counts);
+                    let sum = read::histogram(stripes, cells, buckets, counts);
                     if has_exemplars {
                         found.clear();
                         let first = cells + layout::BUCKETS;
@@ -119,6 +128,22 @@ impl Family {
         Ok(())
     }
 }
+
+/// Labels as text, if they are.
+#[inline]
+fn as_text<'t>(labels: &'t [u8], values: &[u8]) -> Option<&'t str> {
+    // Looked at in words, for it is most of what a line costs otherwise.
+    let (words, rest) = values.as_chunks();
+    let any = words.iter().fold(0, |any, word| any | u64::from_ne_bytes(*word));
+    if any & ASCII_ONLY == 0 && rest.is_ascii() {
+        // SAFETY: a frame puts values between texts; ASCII is text anywhere between them.
+        return Some(unsafe { std::str::from_utf8_unchecked(labels) });
+    }
+    std::str::from_utf8(labels).ok()
+}
+
+/// The bits that ASCII does not use.
+const ASCII_ONLY: u64 = u64::from_ne_bytes([0x80; 8]);
 
 fn as_exemplar(read: &exemplars::Read) -> Exemplar<'_> {
     Exemplar::new(Labels::from_canonical(&read.text), read.value, read.at)

@@ -36,6 +36,16 @@ pub(crate) enum NoRoom {
     Unregistered,
 }
 
+/// How it ended that a series was made.
+enum Created {
+    /// It is there, and exported.
+    Shown(Found),
+    /// It is there, and somebody else found it first.
+    ByUs,
+    /// Somebody else had made one.
+    ByOthers,
+}
+
 /// How many entries are looked at for one that can be used again before a new one is made.
 const SWEEP: usize = 16;
 
@@ -92,12 +102,13 @@ impl Family {
             body.creating.fetch_sub(1, Ordering::Release);
             match created {
                 // From here on whoever removes it counts it out, which may have happened already.
-                Ok(Some(at)) => {
-                    if let Some((place, _)) = self.hold(at, Some(key)) {
+                Ok(Created::Shown(found)) => {
+                    if let Some(place) = found.hold(arena, self.number) {
                         return Ok(place);
                     }
                 }
-                Ok(None) => {
+                Ok(Created::ByUs) => {}
+                Ok(Created::ByOthers) => {
                     body.live.fetch_sub(1, Ordering::Relaxed);
                 }
                 Err(no_room) => {
@@ -128,13 +139,8 @@ impl Family {
         }
     }
 
-    /// Makes a series; `None` if somebody else did meanwhile.
-    fn create(
-        &self,
-        pinned: &Pinned,
-        key: Key<'_>,
-        now: SystemTime,
-    ) -> Result<Option<u32>, NoRoom> {
+    /// Makes a series, unless somebody else did meanwhile.
+    fn create(&self, pinned: &Pinned, key: Key<'_>, now: SystemTime) -> Result<Created, NoRoom> {
         let arena = self.arena();
         // While the arena is pinned, the record is not used for another family.
         if !self.is_registered() {
@@ -145,19 +151,19 @@ impl Family {
             Ok(None) => {}
             Ok(Some(_)) => {
                 self.give_up(at);
-                return Ok(None);
+                return Ok(Created::ByOthers);
             }
             Err(error) => {
                 self.give_up(at);
                 return Err(NoRoom::Memory(error));
             }
         }
-        let seen = arena.entry(at).state();
+        let entry = arena.entry(at);
+        let seen = entry.state();
         // Whoever found it first may have made it live already.
-        if seen.is(state::PENDING) {
-            arena.publish(at, seen, state::LIVE);
-        }
-        Ok(Some(at))
+        let shown = seen.is(state::PENDING).then(|| arena.publish(at, seen, state::LIVE)).flatten();
+        let cells = entry.body.load(Ordering::Relaxed);
+        Ok(shown.map_or(Created::ByUs, |state| Created::Shown(Found { at, state, cells })))
     }
 
     /// Makes room for a series that is exported once it is used.

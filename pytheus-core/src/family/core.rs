@@ -371,8 +371,8 @@ impl FamilyCore {
             Backing::Cells(_) => Cow::Borrowed(key),
             Backing::Striped(_) => {
                 let mut labels = Vec::new();
-                self.frame.expand(key.as_bytes(), &mut labels);
-                Cow::Owned(String::from_utf8_lossy(&labels).into_owned())
+                let labels = self.frame.expand(key.as_bytes(), key.len(), &mut labels);
+                Cow::Owned(String::from_utf8_lossy(labels).into_owned())
             }
         }
     }

@@ -39,9 +39,31 @@ impl Form {
 #[derive(Debug)]
 pub(crate) struct Frame {
     /// What stands before each value; the quote behind the one before included.
-    before: Vec<String>,
+    before: Vec<Padded>,
     /// What stands behind the last value.
-    end: &'static str,
+    end: &'static [u8],
+    /// How much more room than its values a series takes at most.
+    longest: usize,
+}
+
+/// Text in pieces that are copied at once, the last one filled up with zeros.
+#[derive(Debug)]
+struct Padded {
+    pieces: Vec<[u8; PIECE]>,
+    bytes: usize,
+}
+
+/// As many bytes as a processor copies in one go: a call to copy just as many costs far more.
+const PIECE: usize = 16;
+/// A value ends somewhere in a word.
+const WORD: usize = 8;
+
+impl Padded {
+    fn new(text: &str) -> Self {
+        let mut padded = text.as_bytes().to_vec();
+        padded.resize(text.len().next_multiple_of(PIECE), 0);
+        Self { pieces: padded.as_chunks().0.to_vec(), bytes: text.len() }
+    }
 }
 
 impl Frame {
@@ -55,27 +77,70 @@ impl Frame {
                 Form::Canonical.close(&mut text);
             }
             Form::Canonical.open(&mut text, place, name);
-            std::mem::take(&mut text)
+            Padded::new(&std::mem::take(&mut text))
         });
-        Self { before: before.collect(), end: if names.is_empty() { "" } else { "\"" } }
+        let before: Vec<_> = before.collect();
+        // What is copied at once may reach beyond the end.
+        let longest = before.iter().map(|before| before.bytes).sum::<usize>() + 2 * PIECE;
+        Self { before, end: if names.is_empty() { b"" } else { b"\"" }, longest }
     }
 
-    /// Writes the canonical labels in place of what `text` held.
+    /// The canonical labels of the series whose values are the first `bytes` bytes of `values`, written
+    /// into `text`, which grows as needed. It is fastest if a word more stands behind the values.
     ///
-    /// Bytes that no series was made with give text of no meaning.
-    pub(crate) fn expand(&self, values: &[u8], text: &mut Vec<u8>) {
-        text.clear();
+    /// Nothing but the values, but for a line end each, and what makes them canonical is written. Bytes
+    /// that no series was made with give text of no meaning.
+    #[inline]
+    pub(crate) fn expand<'t>(
+        &self,
+        values: &[u8],
+        bytes: usize,
+        text: &'t mut Vec<u8>,
+    ) -> &'t [u8] {
+        let longest = bytes + self.longest;
+        if text.len() < longest {
+            text.resize(longest, 0);
+        }
         if self.before.is_empty() {
-            text.extend_from_slice(values);
-            return;
+            text[..bytes].copy_from_slice(&values[..bytes]);
+            return &text[..bytes];
         }
-        let mut values = values.split(|byte| *byte == b'\n');
+        let (mut from, mut to) = (0, 0);
         for before in &self.before {
-            text.extend_from_slice(before.as_bytes());
-            text.extend_from_slice(values.next().unwrap_or_default());
+            let mut at = to;
+            for piece in &before.pieces {
+                text[at..at + PIECE].copy_from_slice(piece);
+                at += PIECE;
+            }
+            to += before.bytes;
+            let line = values.get(from..).unwrap_or_default();
+            let length = copy_line(line, &mut text[to..]);
+            from += length + 1;
+            to += length;
         }
-        text.extend_from_slice(self.end.as_bytes());
+        text[to..to + self.end.len()].copy_from_slice(self.end);
+        &text[..to + self.end.len()]
     }
+}
+
+/// Copies a line without its end, and perhaps some bytes behind it; returns its length.
+#[inline]
+fn copy_line(from: &[u8], to: &mut [u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; WORD]);
+    const TOPS: u64 = ONES << (WORD - 1);
+    let mut length = 0;
+    for (word, place) in from.as_chunks::<WORD>().0.iter().zip(to.as_chunks_mut().0) {
+        *place = *word;
+        // The lowest byte that is zero now is that of a line end.
+        let rest = u64::from_le_bytes(*word) ^ ONES * u64::from(b'\n');
+        let zeros = rest.wrapping_sub(ONES) & !rest & TOPS;
+        if zeros != 0 {
+            return length + zeros.trailing_zeros() as usize / WORD;
+        }
+        length += WORD;
+    }
+    let rest = from[length..].iter().zip(&mut to[length..]).take_while(|(byte, _)| **byte != b'\n');
+    length + rest.map(|(byte, place)| *place = *byte).count()
 }
 
 #[cfg(test)]
@@ -105,9 +170,14 @@ mod tests {
         #[test]
         fn a_frame_makes_values_canonical(pairs in prop::collection::vec((".*", ".*"), 0..6)) {
             let names: Vec<_> = pairs.iter().map(|(name, _)| name.clone()).collect();
+            let values = written(Form::Values, &pairs);
             let mut text = Vec::new();
-            Frame::new(Some(&names)).expand(written(Form::Values, &pairs).as_bytes(), &mut text);
-            let canonical = String::from_utf8(text).unwrap();
+            let frame = Frame::new(Some(&names));
+            let expanded = frame.expand(values.as_bytes(), values.len(), &mut text);
+            let canonical = String::from_utf8(expanded.to_vec()).unwrap();
+            let padded = format!("{values}with more");
+            let padded = frame.expand(padded.as_bytes(), values.len(), &mut text);
+            prop_assert_eq!(canonical.as_bytes(), padded);
             prop_assert_eq!(&canonical, &written(Form::Canonical, &pairs));
             let buf = LabelsBuf::from_pairs(pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())));
             prop_assert_eq!(&canonical, buf.as_labels().canonical());
