@@ -8,31 +8,31 @@ Several documents may be given; of what was measured twice, the last one counts.
 """
 
 import json
-import math
 import re
 import sys
 import textwrap
 from html import escape
 
-# What is shown, in this order, as far as it was measured: group, case, threads, title. `None` stands
-# for every case or number of threads there is; without a title the case's own words are taken.
+# What is shown, in this order, as far as it was measured: group, case, figure if the case has several,
+# threads, title.
 PANELS = [
-    ("update", "counter_inc", 1, "A counter goes up"),
-    ("update", "counter_inc", 2, "A counter goes up, two threads at once"),
-    ("update", "histogram_observe", 1, "A histogram of 11 buckets observes"),
-    ("update", "histogram_observe", 2, "A histogram observes, two threads at once"),
-    ("lookup", "one_thousand", 1, "One of 1,000 series is looked up by 3 labels"),
-    ("lookup", "one_thousand", 2, "One of 1,000 is looked up, two threads at once"),
-    ("timer", "guard", 1, "A guard times an empty block"),
-    ("create", "counters", None, None),
-    ("render", "counters", None, None),
-    ("disturb", None, None, None),
-    ("scale", None, None, None),
+    ("update", "counter_inc", None, 1, "A counter goes up"),
+    ("update", "counter_inc", None, 2, "A counter goes up, two threads at once"),
+    ("update", "histogram_observe", None, 1, "A histogram of 11 buckets observes"),
+    ("update", "histogram_observe", None, 2, "A histogram observes, two threads at once"),
+    ("lookup", "one_thousand", None, 1, "One of 1,000 series is looked up by 3 labels"),
+    ("lookup", "one_thousand", None, 2, "One of 1,000 is looked up, two threads at once"),
+    ("create", "counters", None, 1, "A series is created, 100,000 in a row"),
+    ("create", "memory", "scraped", 1, "Memory of a series, after the first scrape"),
+    ("render", "counters", None, 1, "A page of 100,000 counters is written"),
+    ("render", "histograms", None, 1, "A page of 10,000 histograms is written"),
+    ("disturb", "create", "scraped_max", 2, "The longest creation while another thread scrapes"),
+    ("timer", "guard", None, 1, "A guard times an empty block"),
 ]
 
-# Variants that do another thing than the title says: they count where no scrape looks, or take only
-# strings that live for ever or were all known beforehand.
-LEFT_OUT = re.compile(r"^Local|&'static str|RodeoReader|coarse|^the same")
+# Variants that do another thing than the title says: they count where no scrape looks, take only
+# strings that live for ever or were all known beforehand, round times, or keep nothing of a page.
+LEFT_OUT = re.compile(r"^Local|&'static str|RodeoReader|coarse|^the same|to a sink")
 
 OURS, FLOOR = "pytheus", "floor"
 COLOURS = {OURS: "#c2410c", FLOOR: "#b8bec6"}
@@ -41,66 +41,52 @@ PEER_COLOUR, INK, FAINT, PAPER, FRAME = "#5b7c99", "#1f2328", "#656d76", "#fffff
 FONT = "system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif"
 
 # Lengths in pixels. A row of a panel is: name, variant, bar and value, ratio.
-NAME_WIDTH, VARIANT_WIDTH, BAR_WIDTH, VALUE_WIDTH, RATIO_WIDTH = 136, 124, 110, 62, 44
+NAME_WIDTH, VARIANT_WIDTH, BAR_WIDTH, VALUE_WIDTH, RATIO_WIDTH = 115, 128, 83, 56, 35
 PANEL_WIDTH = NAME_WIDTH + VARIANT_WIDTH + BAR_WIDTH + VALUE_WIDTH + RATIO_WIDTH
-ROW, TITLE, GAP, MARGIN, BAR_HEIGHT, COLUMNS = 18, 27, 26, 22, 11, 2
-# Beyond this ratio of the longest bar to the shortest, lengths are logarithmic, and the title says so.
-LOG_BEYOND = 200
+ROW, TITLE, GAP, MARGIN, BAR_HEIGHT, COLUMNS = 17, 26, 24, 20, 11, 2
+# What fits into the width of a variant.
+VARIANT_LETTERS = 22
 
-# Beyond this ratio of the longest bar to the shortest, lengths are logarithmic, and the title says so.
-LOG_BEYOND = 200
-
-# Factor to the base unit, and that one's steps.
-TIME = [("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1)]
-BYTES = [("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("B", 1)]
-UNITS = {"ns": (1, TIME), "ms": (1e6, TIME), "bytes": (1, BYTES), "times": (1, [("×", 1)])}
+# As they are written; all bars of a panel have the same.
+UNITS = {"us": "µs", "bytes": "B", "times": "×"}
 
 
 def read(paths):
-    """The measurements by group, case, figure and threads, and the processor's name."""
-    measurements, processor = {}, ""
+    """The measurements by group, case, figure and threads, and what the last document says of itself."""
+    measurements, document = {}, {}
     for path in paths:
         with open(path, encoding="utf-8") as file:
             document = json.load(file)
-        processor = document.get("processor", processor)
         for m in document["measurements"]:
             measurements[m["group"], m["case"], m.get("figure"), m["threads"]] = m
-    return measurements, processor
+    return measurements, document
 
 
 def chosen(measurements):
     """Title, unit and bars of each panel."""
-    for group, case, threads, title in PANELS:
-        for (its_group, its_case, _, its_threads), m in measurements.items():
-            if its_group == group and case in (None, its_case) and threads in (None, its_threads):
-                unit = m.get("unit", "ns")
-                words = title or m["about"][:1].upper() + m["about"][1:]
-                bars = fastest_of_each(m["lines"], unit)
-                if bars:
-                    yield words, unit, bars
+    for *key, title in PANELS:
+        if m := measurements.get(tuple(key)):
+            yield title, m["unit"], fastest_of_each(m["lines"])
 
 
-def fastest_of_each(lines, unit):
+def fastest_of_each(lines):
     """One bar for each library and all for the floor, the shortest first."""
     bars = {}
     for line in lines:
-        if line.get("unit", unit) != unit or LEFT_OUT.search(line["variant"]):
+        if LEFT_OUT.search(line["variant"]):
             continue
         key = line["variant"] if line["peer"] == FLOOR else line["peer"]
         mark = " *" if line["note"] and line["peer"] != FLOOR else ""
-        bar = (line["spread"]["median"], line["peer"], line["variant"] + mark)
+        variant = textwrap.shorten(line["variant"], VARIANT_LETTERS, placeholder=" …") + mark
+        bar = (line["spread"]["median"], line["peer"], variant)
         bars[key] = min(bar, bars.get(key, bar))
     return sorted(bars.values())
 
 
 def amount(value, unit):
-    """Three digits, in the largest step that leaves something before the point."""
-    factor, steps = UNITS.get(unit, (1, [(unit, 1)]))
-    value *= factor
-    name, size = next((step for step in steps if value >= step[1]), steps[-1])
-    value /= size
-    digits = 0 if value >= 100 or name == "B" else 1 if value >= 10 else 2
-    return f"{value:,.{digits}f} {name}"
+    """Three digits, but no more than two after the point."""
+    digits = 0 if value >= 100 or unit == "bytes" else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f} {UNITS.get(unit, unit)}"
 
 
 def text(x, y, content, size=12, colour=INK, anchor="start", weight="normal"):
@@ -109,31 +95,34 @@ def text(x, y, content, size=12, colour=INK, anchor="start", weight="normal"):
 
 
 def panel(x, y, title, unit, bars):
-    values = [value for value, _, _ in bars if value > 0]
-    shortest, longest = min(values, default=1), max(values, default=1)
-    logarithmic = longest > LOG_BEYOND * shortest
+    longest = max((value for value, _, _ in bars), default=0) or 1
     ours = next((value for value, peer, _ in bars if peer == OURS), 0)
-    yield text(x, y + 13, title + (", logarithmic" if logarithmic else ""), 13, weight="600")
+    yield text(x, y + 13, title, 13, weight="600")
 
     bar_at = x + NAME_WIDTH + VARIANT_WIDTH
     for row, (value, peer, variant) in enumerate(bars):
         top = y + TITLE + row * ROW
-        # On a logarithmic scale the shortest is half a decade long, so that it is seen.
-        decades = lambda value: math.log10(max(value / shortest, 1)) + 0.5
-        share = decades(value) / decades(longest) if logarithmic else value / longest
-        width = max(share * BAR_WIDTH, 1)
+        width = max(value / longest * BAR_WIDTH, 1)
         weight = "600" if peer == OURS else "normal"
-        yield text(x, top + 10, peer, 12, weight=weight)
-        yield text(x + NAME_WIDTH, top + 10, textwrap.shorten(variant, 23, placeholder=" …"), 10, FAINT)
+        yield text(x, top + 10, peer, 11, weight=weight)
+        yield text(x + NAME_WIDTH, top + 10, variant, 10, FAINT)
         yield (f'<rect x="{bar_at}" y="{top}" width="{width:.1f}" height="{BAR_HEIGHT}" rx="1.5" '
                f'fill="{COLOURS.get(peer, PEER_COLOUR)}"/>')
-        yield text(bar_at + width + 5, top + 10, amount(value, unit), 11, weight=weight)
+        yield text(bar_at + width + 4, top + 10, amount(value, unit), 11, weight=weight)
         if ours and peer != OURS:
             ratio = float(f"{value / ours:.2g}")
             yield text(x + PANEL_WIDTH, top + 10, f"×{ratio:,g}", 10, FAINT, "end")
 
 
-def chart(panels, processor):
+def footer(document):
+    yield (f"Medians of {document['rounds']} rounds, the shorter the better; × is their ratio to that of "
+           f"{OURS}. {document['processor']}.")
+    yield "Grey is written by hand, and no metric. * has a note in the table that the benchmark prints."
+    if series := document.get("series"):
+        yield f"Cut short: no case had more than {series:,} series, whatever its title says."
+
+
+def chart(panels, document):
     """Panels in rows; each row is as high as its highest panel."""
     body, y = [], MARGIN
     for start in range(0, len(panels), COLUMNS):
@@ -141,10 +130,7 @@ def chart(panels, processor):
         for column, (title, unit, bars) in enumerate(row):
             body += panel(MARGIN + column * (PANEL_WIDTH + GAP), y, title, unit, bars)
         y += TITLE + max(len(bars) for _, _, bars in row) * ROW + GAP
-    for line in [
-        f"Medians, the shorter the better; × is the ratio to pytheus. Measured on: {processor}.",
-        "A floor is written by hand and no metric. * has a note in the table that the benchmark prints.",
-    ]:
+    for line in footer(document):
         body.append(text(MARGIN, y, line, 11, FAINT))
         y += ROW
     width = 2 * MARGIN + COLUMNS * PANEL_WIDTH + (COLUMNS - 1) * GAP
@@ -159,8 +145,8 @@ def chart(panels, processor):
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit("usage: chart.py RESULTS.json … > chart.svg")
-    measured, machine = read(sys.argv[1:])
+    measured, last = read(sys.argv[1:])
     shown = list(chosen(measured))
     if not shown:
         sys.exit("none of the cases to be shown was measured")
-    sys.stdout.write(chart(shown, machine))
+    sys.stdout.write(chart(shown, last))

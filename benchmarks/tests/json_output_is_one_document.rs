@@ -1,5 +1,6 @@
 //! What a program reads must not be mixed with what people read.
 
+use pytheus_benchmarks::Settings;
 use serde_json::Value;
 use std::process::Command;
 
@@ -13,6 +14,9 @@ fn with_versions_and_every_sample() -> Result<(), Box<dyn std::error::Error>> {
     let document: Value = serde_json::from_slice(&output.stdout)?;
     let versions = document["versions"].as_array().ok_or("versions are a list")?;
     assert!(versions.iter().any(|v| v["name"] == "prometheus" && v["version"] == "0.14.0"));
+
+    let few = Settings::quick().series;
+    assert_eq!(document["series"], few, "the reader must know that it was cut short");
 
     let measurement = &document["measurements"][0];
     assert_eq!(measurement["case"], "gauge_set");

@@ -139,6 +139,16 @@ impl Case {
         &self.threads
     }
 
+    /// The names of the figures that a trial comes back with; none if the case is of operations, whose
+    /// only figure is their time.
+    pub fn figure_names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let figures = match self.work {
+            Work::Steady { .. } | Work::Fresh { .. } => &[][..],
+            Work::Trial { figures } => figures,
+        };
+        figures.iter().map(|figure| figure.name)
+    }
+
     /// How many figures a turn comes back with.
     pub(crate) fn figures(&self) -> usize {
         match self.work {

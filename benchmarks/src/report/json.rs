@@ -27,6 +27,9 @@ pub struct Report {
     pub rounds: usize,
     /// How long a block was meant to last, in milliseconds.
     pub block_ms: u64,
+    /// No case had more series than these; absent if all had as many as they want.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<usize>,
     /// All figures.
     pub measurements: Vec<Measurement>,
 }
@@ -40,6 +43,7 @@ impl Report {
             versions: versions(),
             rounds: settings.rounds,
             block_ms: u64::try_from(settings.block.as_millis()).unwrap_or(u64::MAX),
+            series: Some(settings.series).filter(|most| *most < usize::MAX),
             measurements,
         }
     }

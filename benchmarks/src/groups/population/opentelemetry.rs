@@ -14,8 +14,8 @@ pub(super) const LIBRARY: Library = Library {
     peer: "opentelemetry",
     variant: "instruments, TextEncoder",
     note: Some(
-        "a view raises the limit of 2,000 series, and makes tables for as many beforehand; there \
-         are no handles of series, so an increment through one looks it up",
+        "a view raises the limit of 2,000 series, and makes tables for as many beforehand; handles \
+         of series are behind a feature that is called experimental",
     ),
     counters,
     histograms,
@@ -88,10 +88,8 @@ impl Counters for One<Counter<u64>> {
     }
 
     fn incrementer(&self, labels: &Labels) -> Incrementer<'_> {
-        let attributes = attributes(labels);
-        Box::new(move |times| {
-            repeat(&self.instrument, times, |counter| counter.add(1, &attributes));
-        })
+        let counter = self.instrument.bind(&attributes(labels));
+        Box::new(move |times| repeat(&counter, times, |counter| counter.add(1)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::floor::{FLOOR, UNREAD_NOTE};
 use super::metrics_facade::{METRICS, register};
+use super::opentelemetry_pipeline::{BOUND_NOTE, OTEL, Pipeline, UNBOUND_NOTE};
 use super::{BLOCK, CELLS_NOTE, FLUSH_NOTE, HELP, NAME, THREADS, UPDATES_PER_FLUSH};
 use crate::groups::ours;
 use crate::{BoxError, Candidate, Case, Reading, Subject, sample, subject, subject_with_finish};
@@ -10,6 +11,11 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+const STATIC_NOTE: &str = "a static, without a handle";
+
+const SHARDED_NOTE: &str = "likewise, of one counter; it takes a cache line of 128 bytes for each of \
+                            256 shards, of which a thread has one to itself";
 
 pub(super) fn case() -> Case {
     Case::new("counter_inc", "a counter goes up by one", BLOCK)
@@ -27,8 +33,15 @@ pub(super) fn case() -> Case {
             Candidate::new("foundations-metrics", "ThreadLocalCounter", foundations_thread_local)
                 .note(CELLS_NOTE),
         )
+        .candidate(Candidate::new("fastmetrics", "Counter", fastmetrics))
         .candidate(Candidate::new("measured", "Counter", measured))
         .candidate(Candidate::new(METRICS, "Counter", metrics))
+        .candidate(Candidate::new("metriken", "Counter", metriken).note(STATIC_NOTE))
+        .candidate(
+            Candidate::new("metriken", "ShardedCounterGroup", metriken_sharded).note(SHARDED_NOTE),
+        )
+        .candidate(Candidate::new(OTEL, "Counter", opentelemetry).note(UNBOUND_NOTE))
+        .candidate(Candidate::new(OTEL, "BoundCounter", opentelemetry_bound).note(BOUND_NOTE))
 }
 
 fn pytheus() -> Result<Box<dyn Subject>, BoxError> {
@@ -135,6 +148,16 @@ fn foundations_thread_local() -> Result<Box<dyn Subject>, BoxError> {
     ))
 }
 
+fn fastmetrics() -> Result<Box<dyn Subject>, BoxError> {
+    let counter = fastmetrics::metrics::counter::Counter::<u64>::default();
+    let reader = counter.clone();
+    Ok(subject(
+        move || counter.clone(),
+        |counter, _| counter.inc(),
+        move || Ok(Reading::Number(reader.total() as f64)),
+    ))
+}
+
 fn measured() -> Result<Box<dyn Subject>, BoxError> {
     let counter = Arc::new(measured::Counter::new());
     let reader = counter.clone();
@@ -153,4 +176,49 @@ fn metrics() -> Result<Box<dyn Subject>, BoxError> {
         |counter, _| counter.increment(1),
         move || Ok(Reading::Number(sample(&exposition.render(), NAME)?)),
     ))
+}
+
+fn metriken() -> Result<Box<dyn Subject>, BoxError> {
+    #[metriken::metric(name = "operations")]
+    static OPERATIONS: metriken::Counter = metriken::Counter::new();
+
+    Ok(subject(
+        || (),
+        |(), _| {
+            OPERATIONS.increment();
+        },
+        || Ok(Reading::Number(OPERATIONS.value() as f64)),
+    ))
+}
+
+fn metriken_sharded() -> Result<Box<dyn Subject>, BoxError> {
+    #[metriken::metric(name = "sharded_operations")]
+    static OPERATIONS: metriken::ShardedCounterGroup = metriken::ShardedCounterGroup::new(1);
+
+    Ok(subject(
+        || (),
+        |(), _| {
+            OPERATIONS.increment(0);
+        },
+        // There is no value before the first increment.
+        || Ok(Reading::Number(OPERATIONS.value(0).unwrap_or_default() as f64)),
+    ))
+}
+
+fn opentelemetry() -> Result<Box<dyn Subject>, BoxError> {
+    let pipeline = Pipeline::new()?;
+    let counter = pipeline.meter().u64_counter(NAME).build();
+    counter.add(0, &[]);
+    Ok(subject(
+        move || counter.clone(),
+        |counter, _| counter.add(1, &[]),
+        move || pipeline.number(),
+    ))
+}
+
+fn opentelemetry_bound() -> Result<Box<dyn Subject>, BoxError> {
+    let pipeline = Pipeline::new()?;
+    let counter = pipeline.meter().u64_counter(NAME).build();
+    counter.add(0, &[]);
+    Ok(subject(move || counter.bind(&[]), |counter, _| counter.add(1), move || pipeline.number()))
 }

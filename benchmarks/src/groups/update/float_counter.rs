@@ -1,8 +1,9 @@
 //! A counter of floats goes up by a half.
 //!
-//! `measured` and `metrics` have counters of integers only.
+//! `measured`, `metrics` and `metriken` have counters of integers only.
 
 use super::floor::{AtomicF64, FLOOR, UNREAD_NOTE};
+use super::opentelemetry_pipeline::{BOUND_NOTE, OTEL, Pipeline, UNBOUND_NOTE};
 use super::{BLOCK, CELLS_NOTE, FLUSH_NOTE, HELP, NAME, THREADS, UPDATES_PER_FLUSH};
 use crate::groups::ours;
 use crate::{BoxError, Candidate, Case, Effect, Reading, Subject, subject, subject_with_finish};
@@ -33,6 +34,9 @@ pub(super) fn case() -> Case {
             )
             .note(CELLS_NOTE),
         )
+        .candidate(Candidate::new("fastmetrics", "Counter<f64>", fastmetrics))
+        .candidate(Candidate::new(OTEL, "Counter<f64>", opentelemetry).note(UNBOUND_NOTE))
+        .candidate(Candidate::new(OTEL, "BoundCounter<f64>", opentelemetry_bound).note(BOUND_NOTE))
 }
 
 fn pytheus() -> Result<Box<dyn Subject>, BoxError> {
@@ -132,5 +136,37 @@ fn foundations_thread_local() -> Result<Box<dyn Subject>, BoxError> {
         move || counter.clone(),
         |counter, _| counter.inc_by(black_box(AMOUNT)),
         move || Ok(Reading::Number(reader.get())),
+    ))
+}
+
+fn fastmetrics() -> Result<Box<dyn Subject>, BoxError> {
+    let counter = fastmetrics::metrics::counter::Counter::<f64>::default();
+    let reader = counter.clone();
+    Ok(subject(
+        move || counter.clone(),
+        |counter, _| counter.inc_by(black_box(AMOUNT)),
+        move || Ok(Reading::Number(reader.total())),
+    ))
+}
+
+fn opentelemetry() -> Result<Box<dyn Subject>, BoxError> {
+    let pipeline = Pipeline::new()?;
+    let counter = pipeline.meter().f64_counter(NAME).build();
+    counter.add(0.0, &[]);
+    Ok(subject(
+        move || counter.clone(),
+        |counter, _| counter.add(black_box(AMOUNT), &[]),
+        move || pipeline.number(),
+    ))
+}
+
+fn opentelemetry_bound() -> Result<Box<dyn Subject>, BoxError> {
+    let pipeline = Pipeline::new()?;
+    let counter = pipeline.meter().f64_counter(NAME).build();
+    counter.add(0.0, &[]);
+    Ok(subject(
+        move || counter.bind(&[]),
+        |counter, _| counter.add(black_box(AMOUNT)),
+        move || pipeline.number(),
     ))
 }

@@ -1,10 +1,15 @@
 //! A gauge is set to a value, or moved by a half.
+//!
+//! `metriken` has gauges of integers only. Those of `opentelemetry` can only be set: what moves there
+//! is another instrument.
 
 use super::floor::{AtomicF64, FLOOR};
 use super::metrics_facade::{METRICS, register};
+use super::opentelemetry_pipeline::{BOUND_NOTE, OTEL, Pipeline, UNBOUND_NOTE};
 use super::{BLOCK, HELP, NAME, THREADS};
 use crate::groups::ours;
 use crate::{BoxError, Candidate, Case, Effect, Reading, Step, Subject, sample, subject};
+use fastmetrics::metrics::gauge::Gauge as FastGauge;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use prometheus_client::metrics::gauge::Gauge as ClientGauge;
 use std::hint::black_box;
@@ -37,12 +42,19 @@ pub(super) fn set() -> Case {
                 gauge.set(step.value());
             })
         }))
+        .candidate(Candidate::new("fastmetrics", "Gauge<f64>", || {
+            fastmetrics(|gauge, step| gauge.set(step.value()))
+        }))
         .candidate(Candidate::new("measured", "FloatGauge", || {
             measured(|gauge, step| gauge.set(step.value()))
         }))
         .candidate(Candidate::new(METRICS, "Gauge", || {
             metrics(|gauge, step| gauge.set(step.value()))
         }))
+        .candidate(Candidate::new(OTEL, "Gauge<f64>", opentelemetry_set).note(UNBOUND_NOTE))
+        .candidate(
+            Candidate::new(OTEL, "BoundGauge<f64>", opentelemetry_set_bound).note(BOUND_NOTE),
+        )
 }
 
 pub(super) fn add() -> Case {
@@ -68,12 +80,20 @@ pub(super) fn add() -> Case {
                 gauge.inc_by(black_box(AMOUNT));
             })
         }))
+        .candidate(Candidate::new("fastmetrics", "Gauge<f64>", || {
+            fastmetrics(|gauge, _| gauge.inc_by(black_box(AMOUNT)))
+        }))
         .candidate(Candidate::new("measured", "FloatGauge", || {
             measured(|gauge, _| gauge.inc_by(black_box(AMOUNT)))
         }))
         .candidate(Candidate::new(METRICS, "Gauge", || {
             metrics(|gauge, _| gauge.increment(black_box(AMOUNT)))
         }))
+        .candidate(Candidate::new(OTEL, "UpDownCounter<f64>", opentelemetry_add).note(UNBOUND_NOTE))
+        .candidate(
+            Candidate::new(OTEL, "BoundUpDownCounter<f64>", opentelemetry_add_bound)
+                .note(BOUND_NOTE),
+        )
 }
 
 fn pytheus(
@@ -116,6 +136,14 @@ fn foundations(
     Ok(subject(move || gauge.clone(), operation, move || Ok(Reading::Number(reader.get()))))
 }
 
+fn fastmetrics(
+    operation: impl Fn(&FastGauge<f64>, Step<'_>) + Send + Sync + 'static,
+) -> Result<Box<dyn Subject>, BoxError> {
+    let gauge = FastGauge::default();
+    let reader = gauge.clone();
+    Ok(subject(move || gauge.clone(), operation, move || Ok(Reading::Number(reader.get()))))
+}
+
 fn measured(
     operation: impl Fn(&Arc<measured::FloatGauge>, Step<'_>) + Send + Sync + 'static,
 ) -> Result<Box<dyn Subject>, BoxError> {
@@ -132,4 +160,48 @@ fn metrics(
     let (gauge, exposition) = register(&recorder, || metrics::gauge!(NAME));
     let read = move || Ok(Reading::Number(sample(&exposition.render(), NAME)?));
     Ok(subject(move || gauge.clone(), operation, read))
+}
+
+fn opentelemetry_set() -> Result<Box<dyn Subject>, BoxError> {
+    let pipeline = Pipeline::new()?;
+    let gauge = pipeline.meter().f64_gauge(NAME).build();
+    gauge.record(0.0, &[]);
+    Ok(subject(
+        move || gauge.clone(),
+        |gauge, step| gauge.record(step.value(), &[]),
+        move || pipeline.number(),
+    ))
+}
+
+fn opentelemetry_set_bound() -> Result<Box<dyn Subject>, BoxError> {
+    let pipeline = Pipeline::new()?;
+    let gauge = pipeline.meter().f64_gauge(NAME).build();
+    gauge.record(0.0, &[]);
+    Ok(subject(
+        move || gauge.bind(&[]),
+        |gauge, step| gauge.record(step.value()),
+        move || pipeline.number(),
+    ))
+}
+
+fn opentelemetry_add() -> Result<Box<dyn Subject>, BoxError> {
+    let pipeline = Pipeline::new()?;
+    let counter = pipeline.meter().f64_up_down_counter(NAME).build();
+    counter.add(0.0, &[]);
+    Ok(subject(
+        move || counter.clone(),
+        |counter, _| counter.add(black_box(AMOUNT), &[]),
+        move || pipeline.number(),
+    ))
+}
+
+fn opentelemetry_add_bound() -> Result<Box<dyn Subject>, BoxError> {
+    let pipeline = Pipeline::new()?;
+    let counter = pipeline.meter().f64_up_down_counter(NAME).build();
+    counter.add(0.0, &[]);
+    Ok(subject(
+        move || counter.bind(&[]),
+        |counter, _| counter.add(black_box(AMOUNT)),
+        move || pipeline.number(),
+    ))
 }

@@ -1,13 +1,17 @@
 //! A histogram with the eleven default buckets observes a latency.
+//!
+//! Those of `metriken` have buckets of their own making, for integers, and keep no sum.
 
 use super::floor::{AtomicF64, FLOOR, UNREAD_NOTE};
 use super::metrics_facade::{METRICS, register};
+use super::opentelemetry_pipeline::{BOUND_NOTE, OTEL, Pipeline, UNBOUND_NOTE};
 use super::{BLOCK, FLUSH_NOTE, HELP, NAME, THREADS, UPDATES_PER_FLUSH};
 use crate::groups::ours;
 use crate::{
     BoxError, CYCLE, Candidate, Case, Effect, Reading, Subject, histogram, subject,
     subject_with_finish, values,
 };
+use fastmetrics::metrics::histogram::Bucket;
 use foundations_metrics::HistogramSnapshot;
 use measured::metric::histogram::Thresholds;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -24,6 +28,9 @@ const BUCKETS: usize = BOUNDS.len() + 1;
 
 const NANOS_PER_SECOND: f64 = 1e9;
 
+const TORN_NOTE: &str = "a scrape may see a sum without its observation, which pytheus and most \
+                         peers rule out";
+
 const DEFERRED_NOTE: &str = "stores value and time in a list that grows; finding the bucket is left \
                              to the scrape or an upkeep task, and not in this figure";
 
@@ -33,9 +40,7 @@ pub(super) fn case() -> Case {
         .threads(THREADS)
         .candidate(Candidate::new("pytheus", "Histogram", pytheus))
         .candidate(Candidate::new(FLOOR, "thread-local Cells", thread_local).note(UNREAD_NOTE))
-        .candidate(Candidate::new(FLOOR, "shared atomics", shared).note(
-            "a scrape may see a sum without its observation, which pytheus and most peers rule out",
-        ))
+        .candidate(Candidate::new(FLOOR, "shared atomics", shared).note(TORN_NOTE))
         .candidate(Candidate::new("prometheus", "Histogram", prometheus))
         .candidate(
             Candidate::new("prometheus", "LocalHistogram", prometheus_local).note(FLUSH_NOTE),
@@ -46,8 +51,13 @@ pub(super) fn case() -> Case {
             Candidate::new("foundations-metrics", "TimeHistogram", foundations_time)
                 .note("observes whole nanoseconds"),
         )
+        .candidate(Candidate::new("fastmetrics", "Histogram", fastmetrics).note(TORN_NOTE))
         .candidate(Candidate::new("measured", "Histogram", measured))
         .candidate(Candidate::new(METRICS, "Histogram", metrics).note(DEFERRED_NOTE))
+        .candidate(Candidate::new(OTEL, "Histogram<f64>", opentelemetry).note(UNBOUND_NOTE))
+        .candidate(
+            Candidate::new(OTEL, "BoundHistogram<f64>", opentelemetry_bound).note(BOUND_NOTE),
+        )
 }
 
 fn pytheus() -> Result<Box<dyn Subject>, BoxError> {
@@ -209,6 +219,21 @@ fn foundations_reading(snapshot: &HistogramSnapshot) -> Reading {
     Reading::Histogram { bounds: bounds.collect(), counts, sum: snapshot.sum() }
 }
 
+fn fastmetrics() -> Result<Box<dyn Subject>, BoxError> {
+    let histogram = fastmetrics::metrics::histogram::Histogram::new(BOUNDS);
+    let reader = histogram.clone();
+    Ok(subject(
+        move || histogram.clone(),
+        |histogram, step| histogram.observe(step.value()),
+        move || {
+            Ok(reader.with_snapshot(|snapshot| {
+                let counts = snapshot.buckets().iter().map(Bucket::count).collect();
+                Reading::Histogram { bounds: BOUNDS.to_vec(), counts, sum: snapshot.sum() }
+            }))
+        },
+    ))
+}
+
 fn measured() -> Result<Box<dyn Subject>, BoxError> {
     let thresholds = Thresholds::with_buckets(BOUNDS);
     let histogram = Arc::new(measured::Histogram::with_metadata(thresholds));
@@ -233,5 +258,32 @@ fn metrics() -> Result<Box<dyn Subject>, BoxError> {
         move || observed.clone(),
         |histogram, step| histogram.record(step.value()),
         move || Ok(histogram(&exposition.render(), NAME)?),
+    ))
+}
+
+/// An instrument that has observed once, so that it is shown.
+fn opentelemetry_histogram() -> Result<(opentelemetry::metrics::Histogram<f64>, Pipeline), BoxError>
+{
+    let pipeline = Pipeline::new()?;
+    let histogram = pipeline.meter().f64_histogram(NAME).with_boundaries(BOUNDS.to_vec()).build();
+    histogram.record(0.0, &[]);
+    Ok((histogram, pipeline))
+}
+
+fn opentelemetry() -> Result<Box<dyn Subject>, BoxError> {
+    let (histogram, pipeline) = opentelemetry_histogram()?;
+    Ok(subject(
+        move || histogram.clone(),
+        |histogram, step| histogram.record(step.value(), &[]),
+        move || pipeline.histogram(),
+    ))
+}
+
+fn opentelemetry_bound() -> Result<Box<dyn Subject>, BoxError> {
+    let (histogram, pipeline) = opentelemetry_histogram()?;
+    Ok(subject(
+        move || histogram.bind(&[]),
+        |histogram, step| histogram.record(step.value()),
+        move || pipeline.histogram(),
     ))
 }

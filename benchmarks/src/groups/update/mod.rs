@@ -6,6 +6,7 @@ mod floor;
 mod gauge;
 mod histogram;
 mod metrics_facade;
+mod opentelemetry_pipeline;
 mod summary;
 mod up_down_counter;
 

@@ -1,9 +1,11 @@
 //! The count and the sum of observations, without buckets.
 //!
-//! Only `metrics` has such a type among the peers, and derives quantiles from it besides.
+//! Among the peers `metrics` has such a type, and derives quantiles from it besides; the histogram of
+//! `opentelemetry` becomes one without boundaries, and keeps the least and the greatest value besides.
 
 use super::floor::{AtomicF64, FLOOR, UNREAD_NOTE};
 use super::metrics_facade::{METRICS, register};
+use super::opentelemetry_pipeline::{BOUND_NOTE, OTEL, Pipeline, UNBOUND_NOTE};
 use super::{BLOCK, HELP, NAME, THREADS};
 use crate::groups::ours;
 use crate::{
@@ -27,6 +29,10 @@ pub(super) fn case() -> Case {
         .candidate(Candidate::new(FLOOR, "thread-local Cells", thread_local).note(UNREAD_NOTE))
         .candidate(Candidate::new(FLOOR, "shared atomics", shared))
         .candidate(Candidate::new(METRICS, "Histogram", metrics).note(DEFERRED_NOTE))
+        .candidate(Candidate::new(OTEL, "Histogram<f64>", opentelemetry).note(UNBOUND_NOTE))
+        .candidate(
+            Candidate::new(OTEL, "BoundHistogram<f64>", opentelemetry_bound).note(BOUND_NOTE),
+        )
 }
 
 fn pytheus() -> Result<Box<dyn Subject>, BoxError> {
@@ -93,10 +99,37 @@ fn metrics() -> Result<Box<dyn Subject>, BoxError> {
     Ok(subject(
         move || observed.clone(),
         |histogram, step| histogram.record(step.value()),
-        move || {
-            let text = exposition.render();
-            let count = sample(&text, &format!("{NAME}_count"))? as u64;
-            Ok(Reading::Summary { count, sum: sample(&text, &format!("{NAME}_sum"))? })
-        },
+        move || reading(&exposition.render()),
+    ))
+}
+
+fn reading(text: &str) -> Result<Reading, BoxError> {
+    let count = sample(text, &format!("{NAME}_count"))? as u64;
+    Ok(Reading::Summary { count, sum: sample(text, &format!("{NAME}_sum"))? })
+}
+
+/// An instrument that has observed once, so that it is shown.
+fn opentelemetry_summary() -> Result<(opentelemetry::metrics::Histogram<f64>, Pipeline), BoxError> {
+    let pipeline = Pipeline::new()?;
+    let histogram = pipeline.meter().f64_histogram(NAME).with_boundaries(Vec::new()).build();
+    histogram.record(0.0, &[]);
+    Ok((histogram, pipeline))
+}
+
+fn opentelemetry() -> Result<Box<dyn Subject>, BoxError> {
+    let (histogram, pipeline) = opentelemetry_summary()?;
+    Ok(subject(
+        move || histogram.clone(),
+        |histogram, step| histogram.record(step.value(), &[]),
+        move || reading(&pipeline.text()?),
+    ))
+}
+
+fn opentelemetry_bound() -> Result<Box<dyn Subject>, BoxError> {
+    let (histogram, pipeline) = opentelemetry_summary()?;
+    Ok(subject(
+        move || histogram.bind(&[]),
+        |histogram, step| histogram.record(step.value()),
+        move || reading(&pipeline.text()?),
     ))
 }

@@ -3,6 +3,7 @@
 
 use super::floor::{FLOOR, UNREAD_NOTE};
 use super::metrics_facade::{METRICS, register};
+use super::opentelemetry_pipeline::{BOUND_NOTE, OTEL, Pipeline, UNBOUND_NOTE};
 use super::{BLOCK, HELP, NAME, THREADS};
 use crate::groups::ours;
 use crate::{
@@ -27,8 +28,12 @@ pub(super) fn case() -> Case {
         .candidate(Candidate::new("prometheus", "IntGauge", prometheus))
         .candidate(Candidate::new("prometheus-client", "Gauge", prometheus_client))
         .candidate(Candidate::new("foundations-metrics", "Gauge<i64>", foundations))
+        .candidate(Candidate::new("fastmetrics", "Gauge<i64>", fastmetrics))
         .candidate(Candidate::new("measured", "Gauge", measured))
         .candidate(Candidate::new(METRICS, "Gauge", metrics))
+        .candidate(Candidate::new("metriken", "Gauge", metriken).note("a static, without a handle"))
+        .candidate(Candidate::new(OTEL, "UpDownCounter", opentelemetry).note(UNBOUND_NOTE))
+        .candidate(Candidate::new(OTEL, "BoundUpDownCounter", opentelemetry_bound).note(BOUND_NOTE))
 }
 
 #[inline(always)]
@@ -126,6 +131,16 @@ fn foundations() -> Result<Box<dyn Subject>, BoxError> {
     ))
 }
 
+fn fastmetrics() -> Result<Box<dyn Subject>, BoxError> {
+    let gauge = fastmetrics::metrics::gauge::Gauge::<i64>::default();
+    let reader = gauge.clone();
+    Ok(subject(
+        move || gauge.clone(),
+        |gauge, step| if goes_up(step) { gauge.inc() } else { gauge.dec() },
+        move || Ok(Reading::Number(reader.get() as f64)),
+    ))
+}
+
 fn measured() -> Result<Box<dyn Subject>, BoxError> {
     let gauge = Arc::new(measured::Gauge::new());
     let reader = gauge.clone();
@@ -145,5 +160,44 @@ fn metrics() -> Result<Box<dyn Subject>, BoxError> {
             if goes_up(step) { gauge.increment(1.0) } else { gauge.decrement(1.0) }
         },
         move || Ok(Reading::Number(sample(&exposition.render(), NAME)?)),
+    ))
+}
+
+fn metriken() -> Result<Box<dyn Subject>, BoxError> {
+    #[metriken::metric(name = "balance")]
+    static BALANCE: metriken::Gauge = metriken::Gauge::new();
+
+    Ok(subject(
+        || (),
+        |(), step| {
+            if goes_up(step) {
+                BALANCE.increment()
+            } else {
+                BALANCE.decrement()
+            };
+        },
+        || Ok(Reading::Number(BALANCE.value() as f64)),
+    ))
+}
+
+fn opentelemetry() -> Result<Box<dyn Subject>, BoxError> {
+    let pipeline = Pipeline::new()?;
+    let counter = pipeline.meter().i64_up_down_counter(NAME).build();
+    counter.add(0, &[]);
+    Ok(subject(
+        move || counter.clone(),
+        |counter, step| counter.add(if goes_up(step) { 1 } else { -1 }, &[]),
+        move || pipeline.number(),
+    ))
+}
+
+fn opentelemetry_bound() -> Result<Box<dyn Subject>, BoxError> {
+    let pipeline = Pipeline::new()?;
+    let counter = pipeline.meter().i64_up_down_counter(NAME).build();
+    counter.add(0, &[]);
+    Ok(subject(
+        move || counter.bind(&[]),
+        |counter, step| counter.add(if goes_up(step) { 1 } else { -1 }),
+        move || pipeline.number(),
     ))
 }
