@@ -60,6 +60,7 @@ impl Place {
     }
 
     /// A new holder of cells that are held already.
+    #[inline]
     fn hold(slot: u16, family: u16, offset: u32) -> Self {
         with_stripe(slot, offset, |stripe| {
             holders::count_made(stripe.cell(offset + layout::HOLDERS));
@@ -89,6 +90,14 @@ impl Place {
     #[inline(always)]
     pub(crate) fn observe(&self, value: f64) {
         update_cell(self.slot(), self.offset(), self.bucket(value), value, observe);
+    }
+
+    /// Observes a value into a histogram that mostly gets such values.
+    #[inline(always)]
+    pub(crate) fn observe_likely(&self, value: f64) {
+        let bucket = Known::get(self.family_number()).bounds.likely_bucket(value);
+        let cell = layout::BUCKETS + bucket as u32;
+        update_cell(self.slot(), self.offset(), cell, value, observe);
     }
 
     /// Observes into a summary.
@@ -250,12 +259,14 @@ pub(super) fn times_held(arena: &Arena, offset: u32) -> u32 {
 }
 
 impl Clone for Place {
+    #[inline]
     fn clone(&self) -> Self {
         Self::hold(self.slot(), self.family_number(), self.offset())
     }
 }
 
 impl Drop for Place {
+    #[inline]
     fn drop(&mut self) {
         with_stripe(self.slot(), self.offset(), |stripe| {
             holders::count_dropped(stripe.cell(self.offset() + layout::HOLDERS));

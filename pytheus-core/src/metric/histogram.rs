@@ -7,7 +7,7 @@ use crate::cells::HistogramCell;
 use crate::time::Timer;
 use crate::visit::FamilyDesc;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Counts observations in buckets, and adds them up.
 ///
@@ -53,6 +53,16 @@ impl Histogram {
         match &self.at {
             At::Striped(place) => place.observe(value),
             At::Cell(cell) => cell.observe(value),
+        }
+    }
+
+    /// Takes how long something took.
+    #[inline]
+    pub(crate) fn observe_time(&self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        match &self.at {
+            At::Striped(place) => place.observe_likely(seconds),
+            At::Cell(cell) => cell.observe(seconds),
         }
     }
 

@@ -44,7 +44,7 @@ impl Timer {
     pub fn stop(mut self) -> Duration {
         self.discarded = true;
         let took = self.start.elapsed();
-        self.histogram.observe(took.as_secs_f64());
+        self.histogram.observe_time(took);
         took
     }
 
@@ -58,7 +58,7 @@ impl Drop for Timer {
     #[inline]
     fn drop(&mut self) {
         if !self.discarded {
-            self.histogram.observe(self.start.elapsed().as_secs_f64());
+            self.histogram.observe_time(self.start.elapsed());
         }
     }
 }
