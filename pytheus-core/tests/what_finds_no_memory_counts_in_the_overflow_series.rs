@@ -64,12 +64,16 @@ fn all_goes_on_but_new_series_overflow(registry: &Registry) {
     held.inc();
     histogram.observe(0.5);
     family.with(["a label of some length 3"]).inc();
-    family.with(["a label of some length"]).inc();
+    family.with(["a label that is longer than all of these"]).inc();
     let count = |n| value(registry, "c_total", &[("n", n)]);
     assert_eq!(count("held"), Some(1.0), "a held series goes on");
     assert_eq!(value(registry, "h_count", &[]), Some(1.0), "another family goes on");
     assert_eq!(count("a label of some length 3"), Some(2.0), "a series that exists goes on");
-    assert_eq!(count("a label of some length"), None, "there is no room for a new one");
+    assert_eq!(
+        count("a label that is longer than all of these"),
+        None,
+        "there is no room for a new one"
+    );
     let overflowed = value(registry, OVERFLOWED, &[("family", "c_total")]);
     assert_eq!(count(OVERFLOW), overflowed, "each look-up without room counted once");
 

@@ -1,8 +1,9 @@
 //! Entries: what families and series have in common in the table. A key text, a state, a place in a
 //! list that it keeps for ever.
 
-use super::arena::{Arena, NO_RECORD, Record, WORD, words_of};
+use super::arena::{Arena, Record, WORD, words_of};
 use super::index::Table;
+use super::list::Links;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::{BackendError, BackendErrorKind};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -134,10 +135,6 @@ impl Entry {
         self.state.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    pub(super) fn next(&self) -> u32 {
-        self.next.load(Ordering::Acquire)
-    }
-
     #[inline(always)]
     fn text_bytes(&self) -> usize {
         (self.stamp.load(Ordering::Relaxed) & ((1 << LENGTH_BITS) - 1)) as usize
@@ -186,8 +183,8 @@ impl Arena {
         self.record(at)
     }
 
-    /// A new entry for `key`, not yet in any list or index.
-    pub(super) fn new_entry(&self, key: Key<'_>) -> Result<u32, BackendError> {
+    /// A new entry for `key` in this state, not yet in any list or index.
+    pub(super) fn new_entry(&self, key: Key<'_>, state: u64) -> Result<u32, BackendError> {
         if key.text.len() > MAX_TEXT_BYTES {
             return Err(BackendError::new(
                 self.name(),
@@ -198,7 +195,7 @@ impl Arena {
         let capacity = key.text.len().div_ceil(8);
         let at = self.allocate_record(ENTRY_WORDS + capacity)?;
         let entry = self.entry(at);
-        entry.state.store(state::CLAIMED, Ordering::Relaxed);
+        entry.state.store(state, Ordering::Relaxed);
         self.write_text(at, key, capacity);
         Ok(at)
     }
@@ -296,6 +293,12 @@ impl Table for Arena {
     }
 }
 
+impl Links for Arena {
+    fn next(&self, at: u32) -> &AtomicU32 {
+        &self.entry(at).next
+    }
+}
+
 impl Arena {
     /// The hash of a text that has the hash of another one: with something in front.
     #[cold]
@@ -303,59 +306,5 @@ impl Arena {
         let mut longer = round.to_le_bytes().to_vec();
         longer.extend_from_slice(key.text);
         self.hash_text(&longer)
-    }
-}
-
-/// Entries in the order they were made. Append-only; an entry that is used again keeps its place.
-#[repr(C)]
-pub(super) struct List {
-    first: AtomicU32,
-    /// The last entry, or one not far before it.
-    last: AtomicU32,
-}
-
-impl List {
-    pub(super) fn append(&self, arena: &Arena, at: u32) {
-        let mut link = match self.last.load(Ordering::Acquire) {
-            NO_RECORD => &self.first,
-            last => &arena.entry(last).next,
-        };
-        loop {
-            match link.compare_exchange(NO_RECORD, at, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => break self.last.store(at, Ordering::Release),
-                Err(next) => link = &arena.entry(next).next,
-            }
-        }
-    }
-
-    pub(super) fn iter<'a>(&self, arena: &'a Arena) -> impl Iterator<Item = u32> + use<'a> {
-        let first = self.first.load(Ordering::Acquire);
-        std::iter::successors((first != NO_RECORD).then_some(first), |at| {
-            let next = arena.entry(*at).next();
-            (next != NO_RECORD).then_some(next)
-        })
-    }
-
-    /// The first of the next `most` entries that `take` takes, from where the last search ended.
-    pub(super) fn sweep(
-        &self,
-        arena: &Arena,
-        cursor: &AtomicU32,
-        most: usize,
-        mut take: impl FnMut(u32) -> bool,
-    ) -> Option<u32> {
-        let mut at = cursor.load(Ordering::Relaxed);
-        let found = (0..most).find_map(|_| {
-            at = self.after(arena, at);
-            (at != NO_RECORD && take(at)).then_some(at)
-        });
-        cursor.store(at, Ordering::Relaxed);
-        found
-    }
-
-    /// The entry after `at`, beginning again at the end.
-    fn after(&self, arena: &Arena, at: u32) -> u32 {
-        let next = if at == NO_RECORD { NO_RECORD } else { arena.entry(at).next() };
-        if next == NO_RECORD { self.first.load(Ordering::Acquire) } else { next }
     }
 }

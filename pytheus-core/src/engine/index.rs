@@ -13,7 +13,7 @@ use crate::primitive::{AtomicU32, Ordering};
 /// How many of the hash's bits a level takes: first the wide levels, then the narrow ones.
 const WIDE_BITS: u32 = 4;
 const NARROW_BITS: u32 = 2;
-const WIDE_LEVELS: u32 = 3;
+const WIDE_LEVELS: u32 = 4;
 /// The ways of the branch at the root.
 pub(super) const ROOT_WAYS: usize = 1 << WIDE_BITS;
 /// How many levels a hash is good for.
@@ -57,6 +57,7 @@ pub(super) trait Table {
 }
 
 /// A branch on the way down.
+#[derive(Clone, Copy)]
 struct Position<'a> {
     branch: &'a [AtomicU32],
     level: u32,
@@ -133,7 +134,7 @@ impl Index {
                     Some((spare, had)) if had == ways => spare,
                     _ => table.new_branch(ways)?,
                 };
-                let mut below = Position { ..position };
+                let mut below = position;
                 below.down(table, new);
                 let moved = below.child(table.hash_of(found, below.round()));
                 moved.store(found, Ordering::Relaxed);

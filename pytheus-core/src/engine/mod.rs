@@ -30,7 +30,7 @@
 // | `known`, `bounds` | what a handle knows of its family: a number for it, the bounds of its buckets |
 // | `coding` | a family's identity as it is stored |
 // | `arena` | one memory: allocation of cells and records, growth, retirement |
-// | `entries`, `index` | the table: entries in lists, found through a hash trie |
+// | `entries`, `list`, `index` | the table: entries in lists, found through a hash trie |
 // | `recent` | what a thread looked up lately |
 // | `series`, `removal`, `families` | what the entries mean |
 // | `exemplars` | one example per counter or bucket |
@@ -47,6 +47,7 @@ mod families;
 mod fork;
 mod index;
 mod known;
+mod list;
 mod memory;
 mod place;
 mod private;

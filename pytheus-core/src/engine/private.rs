@@ -36,6 +36,11 @@ const LIMITED_SHARE: usize = 4;
 const MOST_STRIPES: usize = 256;
 const STRIPES_PER_CPU: usize = 4;
 
+/// From here on an area takes memory in pages of 2 MiB, where the system has them: who has so many
+/// series does not mind some of it staying empty, and the processor finds its way faster.
+const HUGE_FROM: usize = 16 << 20;
+const HUGE_PAGE: usize = 2 << 20;
+
 impl Private {
     /// Reserves address space, less of it where a limit (`ulimit -v`) refuses the usual amount.
     pub(super) fn reserve() -> Result<Self, BackendError> {
@@ -63,6 +68,44 @@ impl Private {
         }
         let message = "the limit on address space leaves too little; raise `ulimit -v`";
         Err(BackendError::new("local", BackendErrorKind::Full, message).with_source(refused))
+    }
+}
+
+impl Private {
+    fn bytes(&self, area: Area) -> usize {
+        match area {
+            Area::Records => self.geometry.record_bytes,
+            Area::Stripe(_) => self.geometry.stripe_bytes,
+        }
+    }
+
+    /// Gives access to a range of an area.
+    fn open(&self, area: Area, range: Range<usize>) -> std::io::Result<()> {
+        // SAFETY: the engine asks for ranges within an area, which is ours alone. Opening what is
+        // open already changes nothing.
+        let result = unsafe {
+            libc::mprotect(
+                self.base(area).add(range.start).as_ptr().cast(),
+                range.len(),
+                libc::PROT_READ | libc::PROT_WRITE,
+            )
+        };
+        if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    }
+
+    /// Asks for large pages; whether there are any changes nothing but speed.
+    fn advise_huge(&self, area: Area, range: Range<usize>) {
+        #[cfg(target_os = "linux")]
+        // SAFETY: a range of our own mapping; its contents stay what they are.
+        unsafe {
+            libc::madvise(
+                self.base(area).add(range.start).as_ptr().cast(),
+                range.len(),
+                libc::MADV_HUGEPAGE,
+            );
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (area, range);
     }
 }
 
@@ -111,24 +154,18 @@ unsafe impl Memory for Private {
     }
 
     fn commit(&self, area: Area, range: Range<usize>) -> Result<(), BackendError> {
-        // SAFETY: the engine asks for ranges within an area, which is ours alone. Opening what is
-        // open already changes nothing.
-        let result = unsafe {
-            libc::mprotect(
-                self.base(area).add(range.start).as_ptr().cast(),
-                range.len(),
-                libc::PROT_READ | libc::PROT_WRITE,
-            )
+        let result = if range.start >= HUGE_FROM {
+            // Whole huge pages, or the system would not use them.
+            let start = range.start / HUGE_PAGE * HUGE_PAGE;
+            let end = range.end.next_multiple_of(HUGE_PAGE).min(self.bytes(area));
+            self.open(area, start..end).inspect(|()| self.advise_huge(area, start..end))
+        } else {
+            self.open(area, range.clone())
         };
-        if result == 0 {
-            return Ok(());
-        }
-        Err(BackendError::new(
-            "local",
-            BackendErrorKind::Full,
-            format!("the system refuses {} bytes of memory", range.len()),
-        )
-        .with_source(std::io::Error::last_os_error()))
+        result.map_err(|error| {
+            let message = format!("the system refuses {} bytes of memory", range.len());
+            BackendError::new("local", BackendErrorKind::Full, message).with_source(error)
+        })
     }
 
     fn owner(&self) -> NonZeroU64 {

@@ -75,8 +75,9 @@ impl Family {
         let arena = self.arena();
         for at in self.body().series.iter(arena) {
             let seen = arena.entry(at).state();
-            if seen.is_shown() || seen.is(state::RESERVED) || seen.is(state::PENDING) {
-                self.unlink(pinned, at, seen);
+            let there = seen.is_shown() || seen.is(state::RESERVED) || seen.is(state::PENDING);
+            if there && self.unlink(pinned, at, seen) && seen.is_shown() {
+                self.body().counts.removed();
             }
         }
     }
@@ -122,7 +123,7 @@ impl Family {
         }
         let removed = arena.pin(|pinned| self.unlink(pinned, at, seen));
         if removed {
-            body.live.fetch_sub(1, Ordering::Relaxed);
+            body.counts.removed();
         }
         removed
     }

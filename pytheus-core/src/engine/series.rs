@@ -65,7 +65,7 @@ impl Family {
 
     /// Whether there is no series, the overflow series aside.
     pub(crate) fn is_empty(&self) -> bool {
-        self.body().live.load(Ordering::Relaxed) == 0
+        self.body().counts.live() == 0
     }
 
     // ── finding and making ──────────────────────────────────────────────────────────────────────
@@ -91,30 +91,15 @@ impl Family {
         }
         let body = self.body();
         loop {
-            // In this order: whoever finds the family full because of us sees that we are at it.
-            body.creating.fetch_add(1, Ordering::Relaxed);
-            if body.live.fetch_add(1, Ordering::AcqRel) >= cap {
-                body.live.fetch_sub(1, Ordering::Relaxed);
-                body.creating.fetch_sub(1, Ordering::Relaxed);
+            if !body.counts.begin(cap) {
                 return self.find_what_is_being_made(key).ok_or(NoRoom::Cap);
             }
             let created = arena.pin(|pinned| self.create(pinned, key, now));
-            body.creating.fetch_sub(1, Ordering::Release);
-            match created {
-                // From here on whoever removes it counts it out, which may have happened already.
-                Ok(Created::Shown(found)) => {
-                    if let Some(place) = found.hold(arena, self.number) {
-                        return Ok(place);
-                    }
-                }
-                Ok(Created::ByUs) => {}
-                Ok(Created::ByOthers) => {
-                    body.live.fetch_sub(1, Ordering::Relaxed);
-                }
-                Err(no_room) => {
-                    body.live.fetch_sub(1, Ordering::Relaxed);
-                    return Err(no_room);
-                }
+            body.counts.end(matches!(created, Ok(Created::Shown(_) | Created::ByUs)));
+            if let Created::Shown(found) = created?
+                && let Some(place) = found.hold(arena, self.number)
+            {
+                return Ok(place);
             }
             if let Some((place, _)) = self.find(key) {
                 return Ok(place);
@@ -127,7 +112,7 @@ impl Family {
     fn find_what_is_being_made(&self, key: Key<'_>) -> Option<Place> {
         let backoff = Backoff::new();
         loop {
-            let last_look = self.body().creating.load(Ordering::Acquire) == 0;
+            let last_look = !self.body().counts.is_making();
             if let Some((place, _)) = self.find(key) {
                 return Some(place);
             }
@@ -204,27 +189,23 @@ impl Family {
         now: SystemTime,
     ) -> Result<u32, BackendError> {
         let (arena, body) = (self.arena(), self.body());
-        let recycled = self.recycle(pinned, key);
-        let at = match recycled {
-            Some(at) => {
-                self.zero(arena.entry(at).body.load(Ordering::Relaxed));
-                at
-            }
-            None => {
-                let run = body.run.load(Ordering::Relaxed);
-                let cells = arena.allocate_cells(run)?;
-                // Or else every look-up that finds no room would take some.
-                let at = arena.new_entry(key).inspect_err(|_| arena.take_back_cells(cells, run))?;
-                arena.entry(at).body.store(cells, Ordering::Relaxed);
-                at
-            }
-        };
-        let entry = arena.entry(at);
-        entry.set_created(now);
-        entry.change(entry.state(), entry.state().with(state::PENDING));
-        if recycled.is_none() {
-            body.series.append(arena, at);
+        if let Some(at) = self.recycle(pinned, key) {
+            let entry = arena.entry(at);
+            self.zero(entry.body.load(Ordering::Relaxed));
+            entry.set_created(now);
+            entry.change(entry.state(), entry.state().with(state::PENDING));
+            return Ok(at);
         }
+        let run = body.run.load(Ordering::Relaxed);
+        let cells = arena.allocate_cells(run)?;
+        let at = arena
+            .new_entry(key, state::PENDING)
+            // Or else every look-up that finds no room would take some.
+            .inspect_err(|_| arena.take_back_cells(cells, run))?;
+        let entry = arena.entry(at);
+        entry.body.store(cells, Ordering::Relaxed);
+        entry.set_created(now);
+        body.series.append(arena, at);
         Ok(at)
     }
 

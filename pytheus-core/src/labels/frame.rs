@@ -132,7 +132,7 @@ fn copy_line(from: &[u8], to: &mut [u8]) -> usize {
     for (word, place) in from.as_chunks::<WORD>().0.iter().zip(to.as_chunks_mut().0) {
         *place = *word;
         // The lowest byte that is zero now is that of a line end.
-        let rest = u64::from_le_bytes(*word) ^ ONES * u64::from(b'\n');
+        let rest = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'\n'));
         let zeros = rest.wrapping_sub(ONES) & !rest & TOPS;
         if zeros != 0 {
             return length + zeros.trailing_zeros() as usize / WORD;

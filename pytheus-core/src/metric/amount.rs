@@ -62,16 +62,14 @@ impl sealed::Sealed for f64 {}
 impl Amount for f64 {
     #[inline]
     fn number(self) -> Option<Number> {
-        // False for NaN, too.
-        if !(0.0..f64::INFINITY).contains(&self) {
-            return None;
+        // Both are false for NaN.
+        if (0.0..EXACT).contains(&self) {
+            // By way of signed numbers, which is one instruction each way.
+            let whole = self as i64;
+            let is_whole = whole as f64 == self;
+            return Some(if is_whole { Number::Int(whole as u64) } else { Number::Float(self) });
         }
-        let whole = self as u64;
-        Some(if self < EXACT && whole as f64 == self {
-            Number::Int(whole)
-        } else {
-            Number::Float(self)
-        })
+        (self >= EXACT && self.is_finite()).then_some(Number::Float(self))
     }
     #[inline]
     fn to_f64(self) -> f64 {

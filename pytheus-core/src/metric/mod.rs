@@ -92,6 +92,7 @@ pub(crate) enum At<C: ?Sized> {
 }
 
 impl<C: ?Sized> Clone for At<C> {
+    #[inline]
     fn clone(&self) -> Self {
         match self {
             Self::Striped(place) => Self::Striped(place.clone()),

@@ -1,6 +1,6 @@
 //! The lock-free protocols of the striped engine, under every order that loom can tell apart.
 //!
-//! The code under test is the engine's own: `engine/stripe/` and `engine/index.rs` are compiled here
+//! The code under test is the engine's own: `engine/stripe/`, `engine/index.rs` and `engine/list.rs` are compiled here
 //! against a [`primitive`] module whose atomics are loom's, so that a load returns every value the
 //! memory model allows, and whose writers can be [killed](mortal) before any of their stores.
 //!
@@ -40,6 +40,12 @@ mod primitive {
         fence(Ordering::SeqCst);
     }
 
+    /// Likewise.
+    pub(crate) fn store_and_fence(word: &AtomicU64, value: u64) {
+        word.store(value, Ordering::Release);
+        fence(Ordering::SeqCst);
+    }
+
     /// Small, so that three updates lap a reader.
     pub(crate) const RING: usize = 2;
 
@@ -49,6 +55,9 @@ mod primitive {
 
 #[path = "../../src/engine/index.rs"]
 mod index;
+#[path = "../../src/engine/list.rs"]
+#[expect(dead_code, reason = "a search through part of the list is not a model of its own")]
+mod list;
 #[path = "../../src/engine/stripe/mod.rs"]
 mod stripe;
 
@@ -62,3 +71,4 @@ mod observations;
 mod pins;
 mod table;
 mod take_over;
+mod walks;

@@ -6,7 +6,7 @@
 //! 2004) without a global step: nobody waits, and the dead do not count.
 
 use super::Header;
-use crate::primitive::{AtomicU64, Ordering, fence};
+use crate::primitive::{AtomicU64, Ordering, fence, store_and_fence};
 
 /// Shows that the calling thread has pinned the table.
 pub(crate) struct Pinned(());
@@ -18,9 +18,9 @@ impl Header {
     pub(crate) fn pin<R>(&self, epoch: &AtomicU64, change: impl FnOnce(&Pinned) -> R) -> R {
         // Release, because it takes the place of the end of our last change: whoever sees this pin
         // must see all we did before it.
-        self.pin.store(epoch.load(Ordering::Acquire), Ordering::Release);
-        // Either we see what was taken out, or who asks whether it is forgotten sees the pin.
-        fence(Ordering::SeqCst);
+        //
+        // A fence: either we see what was taken out, or who asks whether it is forgotten sees the pin.
+        store_and_fence(&self.pin, epoch.load(Ordering::Acquire));
         let result = change(&Pinned(()));
         self.pin.store(0, Ordering::Release);
         result
