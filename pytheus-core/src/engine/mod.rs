@@ -18,7 +18,10 @@
 //!
 //! A series takes its record (24 bytes and the values of its labels) once, and its cells (8 bytes each:
 //! 3 for a counter, 2 more than buckets for a histogram) in every stripe whose thread touched a
-//! series near it. There are four stripes per CPU, at most 256; threads beyond share eight more.
+//! series near it. There are four stripes per CPU, at most 256; threads beyond share eight more. The
+//! index takes some ten bytes a series. A thread remembers where it found series that it looked up by
+//! their labels more than once: some 100 bytes each, at most 114,688 of them (8.5 MiB), none whose
+//! values are longer than 256 bytes.
 
 // | module | what |
 // |---|---|

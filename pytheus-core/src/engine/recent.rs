@@ -88,23 +88,26 @@ enum Values {
 const END: u8 = 0xFF;
 
 impl Values {
-    /// What fits beside the rest in a cache line.
+    /// What fits beside the rest in a cache line, in bytes.
     const HERE: usize = 39;
+    /// Longer ones are not remembered, or long labels could take any amount of every thread's memory.
+    const LONGEST: usize = 256;
 
-    fn new(values: &[&str]) -> Self {
+    fn new(values: &[&str]) -> Option<Self> {
+        if values.iter().map(|value| value.len() + 1).sum::<usize>() > Self::LONGEST {
+            return None;
+        }
         let mut text = Vec::new();
         for value in values {
             text.extend_from_slice(value.as_bytes());
             text.push(END);
         }
         let mut here = [0; Self::HERE];
-        match here.get_mut(..text.len()) {
-            Some(place) => {
-                place.copy_from_slice(&text);
-                Self::Here(here)
-            }
-            None => Self::Elsewhere(text.into()),
-        }
+        let Some(place) = here.get_mut(..text.len()) else {
+            return Some(Self::Elsewhere(text.into()));
+        };
+        place.copy_from_slice(&text);
+        Some(Self::Here(here))
     }
 
     #[inline(always)]
@@ -159,7 +162,8 @@ impl Memory {
             }
             *self = Self { slots: HashTable::new(), turned_away: 0 };
         }
-        let slot = Slot { trace, found, values: Values::new(values) };
+        let Some(values) = Values::new(values) else { return };
+        let slot = Slot { trace, found, values };
         self.slots.insert_unique(trace.spread(), slot, |slot| slot.trace.spread());
     }
 }
