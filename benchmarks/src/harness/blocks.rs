@@ -36,7 +36,10 @@ impl<'a> Blocks<'a> {
         stage: Stage<'a>,
     ) -> Result<Self, RunError> {
         let (ops, warm_up) = match case.work {
-            Work::Steady { least_ops } => (least_ops, least_ops.min(WARM_UP_OPS)),
+            Work::Steady { least_ops } => {
+                let warm_up = case.warm_up.map(|ops| stage.series(ops));
+                (least_ops, warm_up.unwrap_or(least_ops.min(WARM_UP_OPS)))
+            }
             Work::Fresh { ops } => (stage.series(ops), 0),
             Work::Trial { .. } => return Err(misfit(case, candidate, 0)),
         };

@@ -74,6 +74,7 @@ pub struct Case {
     pub(crate) unit: Unit,
     pub(crate) threads: Vec<usize>,
     pub(crate) most_rounds: usize,
+    pub(crate) warm_up: Option<usize>,
     pub(crate) candidates: Vec<Candidate>,
 }
 
@@ -88,6 +89,7 @@ impl Case {
             unit: Unit::Nanoseconds,
             threads: vec![1],
             most_rounds: usize::MAX,
+            warm_up: None,
             candidates: Vec::new(),
         }
     }
@@ -104,6 +106,14 @@ impl Case {
     #[must_use]
     pub fn unit(mut self, unit: Unit) -> Self {
         self.unit = unit;
+        self
+    }
+
+    /// Each thread does so many operations before the clock starts, instead of 10,000: for threads that
+    /// remember what they have met.
+    #[must_use]
+    pub fn warm_up(mut self, ops: usize) -> Self {
+        self.warm_up = Some(ops);
         self
     }
 

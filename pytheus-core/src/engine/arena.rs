@@ -1,6 +1,7 @@
 //! One memory with its bookkeeping: stripes to lease, runs of cells and records to allocate.
 
 use super::memory::{Area, Geometry, Memory};
+use super::records::{Record, WORD};
 use super::slots::{HEADER_BYTES, SLOTS, Stripe};
 use super::stripe::pins::Pinned;
 use super::stripe::{Lease, pins};
@@ -18,8 +19,9 @@ use std::sync::atomic::AtomicPtr;
 pub(crate) struct Arena {
     slot: u16,
     memory: Box<dyn Memory>,
-    geometry: Geometry,
-    records: NonNull<u8>,
+    pub(super) geometry: Geometry,
+    /// Where the records begin.
+    pub(super) records: NonNull<u8>,
     /// Where the cells of each stripe begin.
     cells: Box<[NonNull<AtomicU64>]>,
     secrets: RapidSecrets,
@@ -50,20 +52,8 @@ struct Bookkeeping {
     root: AtomicU32,
 }
 
-/// A record: fields that are all atomics, found in zeroed memory.
-///
-/// # Safety
-///
-/// `repr(C)`, aligned to 8 bytes at most, valid for any bytes, and shared by atomics only.
-pub(super) unsafe trait Record: 'static {}
-
 // SAFETY: `repr(C)`, atomics only.
 unsafe impl Record for Bookkeeping {}
-
-/// Records are addressed in words of eight bytes.
-pub(super) const WORD: usize = size_of::<u64>();
-/// 0 stands for no record, which the bookkeeping at word 0 makes sure of.
-pub(super) const NO_RECORD: u32 = 0;
 
 static ARENAS: [AtomicPtr<Arena>; SLOTS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; SLOTS];
 
@@ -364,61 +354,6 @@ impl Arena {
         bytes.next_multiple_of(self.geometry.chunk_bytes)
     }
 
-    // ── records ─────────────────────────────────────────────────────────────────────────────────
-
-    /// The record at `at`, which must come from this arena.
-    #[inline]
-    pub(super) fn record<R: Record>(&self, at: u32) -> &'static R {
-        debug_assert!((at as usize * WORD) < self.geometry.record_bytes);
-        // SAFETY: offsets come from `allocate_record` or from records written by this library, so
-        // the record is committed; it is aligned because offsets count words.
-        unsafe { self.records.add(at as usize * WORD).cast::<R>().as_ref() }
-    }
-
-    /// The word at `at`, which must belong to a record of this arena.
-    #[inline]
-    pub(super) fn word(&self, at: u32) -> &'static AtomicU64 {
-        debug_assert!((at as usize * WORD) < self.geometry.record_bytes);
-        // SAFETY: as for `record`.
-        unsafe { self.records.add(at as usize * WORD).cast::<AtomicU64>().as_ref() }
-    }
-
-    /// The `count` half words from `at` on, which must belong to a record of this arena.
-    #[inline]
-    pub(super) fn half_words(&self, at: u32, count: usize) -> &'static [AtomicU32] {
-        debug_assert!(
-            (at as usize * WORD + count * size_of::<AtomicU32>()) <= self.geometry.record_bytes
-        );
-        // SAFETY: as for `record`.
-        unsafe {
-            let first = self.records.add(at as usize * WORD).cast::<AtomicU32>();
-            NonNull::slice_from_raw_parts(first, count).as_ref()
-        }
-    }
-
-    /// Writes bytes to the words from `at` on, the last one padded with zeros.
-    pub(super) fn write_bytes(&self, at: u32, bytes: &[u8]) {
-        for (at, word) in (at..).zip(words_of(bytes)) {
-            self.word(at).store(word, Ordering::Relaxed);
-        }
-    }
-
-    /// Reads so many bytes from the words from `at` on, in place of what `bytes` held.
-    pub(super) fn read_bytes(&self, at: u32, count: usize, bytes: &mut Vec<u8>) {
-        bytes.clear();
-        bytes.resize(count.next_multiple_of(WORD), 0);
-        self.read_words(at, bytes.as_chunks_mut().0);
-        bytes.truncate(count);
-    }
-
-    /// Reads the words from `at` on.
-    #[inline]
-    pub(super) fn read_words(&self, at: u32, words: &mut [[u8; WORD]]) {
-        for (at, word) in (at..).zip(words) {
-            *word = self.word(at).load(Ordering::Relaxed).to_le_bytes();
-        }
-    }
-
     /// The word that holds the table of a memory with one table.
     pub(super) fn root(&self) -> &'static AtomicU32 {
         &self.books().root
@@ -463,17 +398,6 @@ impl std::fmt::Debug for Arena {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Arena").field("memory", &self.memory).finish_non_exhaustive()
     }
-}
-
-/// Bytes as whole words, the last one padded with zeros.
-pub(super) fn words_of(bytes: &[u8]) -> impl Iterator<Item = u64> {
-    let (words, rest) = bytes.as_chunks::<WORD>();
-    let last = (!rest.is_empty()).then(|| {
-        let mut word = [0; WORD];
-        word[..rest.len()].copy_from_slice(rest);
-        word
-    });
-    words.iter().copied().chain(last).map(u64::from_le_bytes)
 }
 
 /// How many cells of a stripe lie in its first `bytes` bytes.

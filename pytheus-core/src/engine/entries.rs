@@ -1,9 +1,10 @@
 //! Entries: what families and series have in common in the table. A key text, a state, a place in a
 //! list that it keeps for ever.
 
-use super::arena::{Arena, Record, WORD, words_of};
+use super::arena::Arena;
 use super::index::Table;
 use super::list::Links;
+use super::records::{Record, WORD, words_of};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::{BackendError, BackendErrorKind};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -5,9 +5,10 @@
 //! owner; a busy one is skipped, one whose owner is dead is taken over. Readers check a version and
 //! wait for nobody.
 
-use super::arena::{Arena, NO_RECORD, Record};
+use super::arena::Arena;
 use super::families;
 use super::place::{Place, layout};
+use super::records::{NO_RECORD, Record};
 use crate::BackendError;
 use crate::primitive::{AtomicU64, Ordering, fence};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,13 +1,15 @@
 //! Families in the table: entered, shared, taken out and brought back.
 
 use super::Engine;
-use super::arena::{Arena, NO_RECORD, Record};
+use super::arena::Arena;
 use super::coding;
+use super::counts::Counts;
 use super::entries::{Key, State, state};
 use super::index::Index;
 use super::known::Known;
 use super::list::List;
 use super::place::run_length;
+use super::records::{NO_RECORD, Record};
 use super::series::Family;
 use super::slots::{Stripe, with_borrowed_stripe, with_stripe};
 use super::stripe::Cells as _;
@@ -61,56 +63,6 @@ pub(super) struct Body {
 
 // SAFETY: `repr(C)`, atomics only, 8-byte aligned.
 unsafe impl Record for Body {}
-
-/// How many series there are, without the overflow series, and how many are being made.
-#[derive(Default)]
-#[repr(C)]
-pub(super) struct Counts {
-    /// Their sum in units of [`LIVE`](Self::LIVE) and of [`MAKING`](Self::MAKING). Who is late may
-    /// count out what was not counted in, so the series are a signed number.
-    both: AtomicU64,
-}
-
-impl Counts {
-    const LIVE: u64 = 1;
-    const MAKING: u64 = 1 << 32;
-
-    pub(super) fn live(&self) -> u32 {
-        Self::live_of(self.both.load(Ordering::Relaxed))
-    }
-
-    fn live_of(both: u64) -> u32 {
-        u32::try_from(both as i32).unwrap_or(0)
-    }
-
-    /// Whether somebody is making a series.
-    pub(super) fn is_making(&self) -> bool {
-        let both = self.both.load(Ordering::Acquire);
-        both.wrapping_add(Self::MAKING / 2) >= Self::MAKING
-    }
-
-    /// Counts in a series that is to be made, unless there are `cap`.
-    ///
-    /// Both at once: whoever finds the family full because of it sees that it is being made.
-    pub(super) fn begin(&self, cap: u32) -> bool {
-        let before = self.both.fetch_add(Self::LIVE + Self::MAKING, Ordering::AcqRel);
-        let room = Self::live_of(before) < cap;
-        if !room {
-            self.end(false);
-        }
-        room
-    }
-
-    /// It is made, or there is none. From now on whoever removes it counts it out.
-    pub(super) fn end(&self, made: bool) {
-        let done = if made { Self::MAKING } else { Self::LIVE + Self::MAKING };
-        self.both.fetch_sub(done, Ordering::Release);
-    }
-
-    pub(super) fn removed(&self) {
-        self.both.fetch_sub(Self::LIVE, Ordering::Relaxed);
-    }
-}
 
 /// How many records are looked at for one that can be used again before a new one is made.
 const SWEEP: usize = 64;

@@ -44,7 +44,7 @@ impl Known {
     /// The family with this number; one without bounds if there is none.
     #[inline(always)]
     pub(super) fn get(number: u16) -> &'static Self {
-        static NONE: Known = Known { at: super::arena::NO_RECORD, bounds: Bounds::NONE };
+        static NONE: Known = Known { at: super::records::NO_RECORD, bounds: Bounds::NONE };
         match NonNull::new(KNOWN[number as usize].load(Ordering::Acquire)) {
             // SAFETY: what is interned is a leaked box.
             Some(known) => unsafe { known.as_ref() },

@@ -32,10 +32,10 @@
 // | `memory`, `private` | where the cells and records are: somebody's memory, or this process' own |
 // | `known`, `bounds` | what a handle knows of its family: a number for it, the bounds of its buckets |
 // | `coding` | a family's identity as it is stored |
-// | `arena` | one memory: allocation of cells and records, growth, retirement |
+// | `arena`, `records` | one memory: allocation of cells and records, growth, retirement; reading and writing records |
 // | `entries`, `list`, `index` | the table: entries in lists, found through a hash trie |
 // | `recent` | what a thread looked up lately |
-// | `series`, `removal`, `families` | what the entries mean |
+// | `series`, `removal`, `families`, `counts` | what the entries mean |
 // | `exemplars` | one example per counter or bucket |
 // | `scrape` | visiting everything |
 // | `fork` | what a forked child must not inherit |
@@ -44,6 +44,7 @@
 mod arena;
 mod bounds;
 mod coding;
+mod counts;
 mod entries;
 mod exemplars;
 mod families;
@@ -56,6 +57,7 @@ mod place;
 mod private;
 mod read;
 mod recent;
+mod records;
 mod removal;
 mod scrape;
 mod series;
@@ -71,9 +73,10 @@ pub(crate) use series::{Family, NoRoom};
 
 use crate::BackendError;
 use crate::primitive::Ordering;
-use arena::{Arena, NO_RECORD};
+use arena::Arena;
 use families::Root;
 use private::Private;
+use records::NO_RECORD;
 use std::sync::Arc;
 
 /// A table of families and series in a [`Memory`], and the stripes that hold their cells.

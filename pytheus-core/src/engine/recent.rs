@@ -79,7 +79,7 @@ struct Slot {
 
 const _: () = assert!(size_of::<Slot>() == 64);
 
-/// The values of a look-up, each followed by a byte that no text has.
+/// The values of a look-up, each followed by a byte that no text has, the last one by two.
 enum Values {
     Here([u8; Values::HERE]),
     Elsewhere(Box<[u8]>),
@@ -102,6 +102,7 @@ impl Values {
             text.extend_from_slice(value.as_bytes());
             text.push(END);
         }
+        text.push(END);
         let mut here = [0; Self::HERE];
         let Some(place) = here.get_mut(..text.len()) else {
             return Some(Self::Elsewhere(text.into()));
@@ -122,7 +123,7 @@ impl Values {
                 _ => return false,
             }
         }
-        true
+        rest.first() == Some(&END)
     }
 }
 
@@ -189,5 +190,38 @@ impl Family {
         let recalled = RECENT.try_with(|recent| recent.try_borrow().ok()?.recall(trace, values));
         let found = recalled.ok().flatten().ok_or(trace)?;
         found.hold(arena, self.number).ok_or(trace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn are(remembered: &[&str], asked: &[&str]) -> bool {
+        Values::new(remembered).expect("short").are(asked)
+    }
+
+    #[test]
+    fn values_are_the_same_one_by_one_and_in_number() {
+        let long = "long".repeat(20);
+        for values in [&[][..], &[""], &["a", ""], &["ab", "c"], &["é", "\0"], &["x", &long]] {
+            assert!(are(values, values), "{values:?}");
+        }
+        for (remembered, asked) in [
+            (&["a", "bc"][..], &["ab", "c"][..]),
+            (&["a", ""], &["a"]),
+            (&["a"], &["a", ""]),
+            (&["a"], &["A"]),
+            (&["", ""], &[""]),
+            (&["x", &long], &["x", "long"]),
+        ] {
+            assert!(!are(remembered, asked), "{remembered:?} for {asked:?}");
+        }
+    }
+
+    #[test]
+    fn long_values_are_not_remembered() {
+        assert!(Values::new(&["x".repeat(Values::LONGEST).as_str()]).is_none());
+        assert!(Values::new(&["x".repeat(Values::LONGEST - 1).as_str()]).is_some());
     }
 }

@@ -1,8 +1,8 @@
 //! Series removed: one by one, by predicate, when idle, or with their family.
 
-use super::arena::NO_RECORD;
 use super::entries::{Key, State, state};
 use super::place;
+use super::records::NO_RECORD;
 use super::series::{Family, is_still, read_key};
 use super::stripe::pins::Pinned;
 use crate::primitive::{Ordering, fence};

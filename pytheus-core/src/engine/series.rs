@@ -1,12 +1,13 @@
 //! Series: found, made, held and used again.
 
 use super::Engine;
-use super::arena::{Arena, NO_RECORD};
+use super::arena::Arena;
 use super::entries::{Key, MAX_TEXT_BYTES, State, state};
 use super::exemplars;
 use super::families::Body;
 use super::place::{self, Place, layout};
 use super::recent::Found;
+use super::records::NO_RECORD;
 use super::stripe::Cells as _;
 use super::stripe::pins::Pinned;
 use crate::primitive::{Ordering, fence};

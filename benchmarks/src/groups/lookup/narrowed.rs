@@ -2,7 +2,7 @@
 
 use super::series::Series;
 use super::subject::looks_up;
-use super::{BLOCK, LABEL_NAMES, THREADS, candidate, floor, prometheus, pytheus};
+use super::{BLOCK, LABEL_NAMES, THREADS, WARM_UP, candidate, floor, prometheus, pytheus};
 use crate::{BoxError, Case, Subject};
 
 const ALL_THREE_NOTE: &str = "cannot be narrowed: looks all three up";
@@ -11,6 +11,7 @@ pub(super) fn case() -> Case {
     let series = Series::endpoints_only;
     Case::new("narrowed", "looks up one of 1,000 series of which two labels are known", BLOCK)
         .threads(THREADS)
+        .warm_up(WARM_UP)
         .candidate(candidate("pytheus", "Partial", series, partial))
         .candidate(candidate("pytheus", "Family, all three", series, pytheus::family))
         .candidate(candidate("floor", "HashMap of the thread", series, own).note(floor::OWN_NOTE))

@@ -10,7 +10,7 @@ pub(super) type Labels = [&'static str; 3];
 
 /// How many look-ups there are before they repeat. A power of two, so that wrapping around is one
 /// `and`; far too many for a branch predictor to learn; more than the largest family has series.
-const TURNS: usize = 1 << 17;
+pub(super) const TURNS: usize = 1 << 17;
 
 /// How far apart in the order two successive threads begin: the golden section of [`TURNS`], by which
 /// any number of threads come to be far from each other.
