@@ -47,6 +47,9 @@ ROW, TITLE, GAP, MARGIN, BAR_HEIGHT, COLUMNS = 17, 26, 24, 20, 11, 2
 # What fits into the width of a variant.
 VARIANT_LETTERS = 22
 
+# From here on a panel is in milliseconds, or its longest value would not fit.
+LONG_US = 10_000
+
 # As they are written; all bars of a panel have the same.
 UNITS = {"us": "µs", "bytes": "B", "times": "×"}
 
@@ -96,6 +99,8 @@ def text(x, y, content, size=12, colour=INK, anchor="start", weight="normal"):
 
 def panel(x, y, title, unit, bars):
     longest = max((value for value, _, _ in bars), default=0) or 1
+    if unit == "us" and longest >= LONG_US:
+        bars, longest, unit = [(v / 1000, *rest) for v, *rest in bars], longest / 1000, "ms"
     ours = next((value for value, peer, _ in bars if peer == OURS), 0)
     yield text(x, y + 13, title, 13, weight="600")
 
