@@ -79,13 +79,15 @@ struct Slot {
 
 const _: () = assert!(size_of::<Slot>() == 64);
 
-/// The values of a look-up, each followed by a byte that no text has, the last one by two.
+/// The values of a look-up, each followed by [`END`], all by [`LAST`].
 enum Values {
     Here([u8; Values::HERE]),
     Elsewhere(Box<[u8]>),
 }
 
+/// Bytes that no text has.
 const END: u8 = 0xFF;
+const LAST: u8 = 0xFE;
 
 impl Values {
     /// What fits beside the rest in a cache line, in bytes.
@@ -102,7 +104,7 @@ impl Values {
             text.extend_from_slice(value.as_bytes());
             text.push(END);
         }
-        text.push(END);
+        text.push(LAST);
         let mut here = [0; Self::HERE];
         let Some(place) = here.get_mut(..text.len()) else {
             return Some(Self::Elsewhere(text.into()));
@@ -123,7 +125,7 @@ impl Values {
                 _ => return false,
             }
         }
-        rest.first() == Some(&END)
+        rest.first() == Some(&LAST)
     }
 }
 
