@@ -109,17 +109,22 @@ impl Frame {
         for before in &self.before {
             let mut at = to;
             for piece in &before.pieces {
-                text[at..at + PIECE].copy_from_slice(piece);
+                let Some(place) = text.get_mut(at..at + PIECE) else { return b"" };
+                place.copy_from_slice(piece);
                 at += PIECE;
             }
             to += before.bytes;
-            let line = values.get(from..).unwrap_or_default();
-            let length = copy_line(line, &mut text[to..]);
+            let (Some(line), Some(room)) = (values.get(from..), text.get_mut(to..)) else {
+                return b"";
+            };
+            let length = copy_line(line, room);
             from += length + 1;
             to += length;
         }
-        text[to..to + self.end.len()].copy_from_slice(self.end);
-        &text[..to + self.end.len()]
+        let end = to + self.end.len();
+        let Some(place) = text.get_mut(to..end) else { return b"" };
+        place.copy_from_slice(self.end);
+        &text[..end]
     }
 }
 
@@ -167,6 +172,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_bytes_give_some_text(
+            names in prop::collection::vec(".*", 0..6),
+            values in prop::collection::vec(any::<u8>(), 0..80),
+            behind in 0..20_usize,
+        ) {
+            let frame = Frame::new(Some(&names));
+            let mut text = Vec::new();
+            let bytes = values.len().saturating_sub(behind);
+            let longest = frame.expand(&values, bytes, &mut text).len();
+            prop_assert!(longest <= bytes + frame.longest);
+        }
+
         #[test]
         fn a_frame_makes_values_canonical(pairs in prop::collection::vec((".*", ".*"), 0..6)) {
             let names: Vec<_> = pairs.iter().map(|(name, _)| name.clone()).collect();
