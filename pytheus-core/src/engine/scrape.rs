@@ -64,7 +64,7 @@ impl Family {
             if !is_still(arena, at, seen) {
                 continue;
             }
-            let Some(labels) = as_text(frame.expand(values, bytes, text), &values[..bytes]) else {
+            let Some(labels) = as_text(frame.expand(values, bytes, text)) else {
                 continue;
             };
             let cells = entry.body.load(Ordering::Relaxed);
@@ -131,19 +131,14 @@ impl Family {
 
 /// Labels as text, if they are.
 #[inline]
-fn as_text<'t>(labels: &'t [u8], values: &[u8]) -> Option<&'t str> {
-    // Looked at in words, for it is most of what a line costs otherwise.
-    let (words, rest) = values.as_chunks();
-    let any = words.iter().fold(0, |any, word| any | u64::from_ne_bytes(*word));
-    if any & ASCII_ONLY == 0 && rest.is_ascii() {
-        // SAFETY: a frame puts values between texts; ASCII is text anywhere between them.
+fn as_text(labels: &[u8]) -> Option<&str> {
+    // Asked first, for to find out more is most of what a line costs otherwise.
+    if labels.is_ascii() {
+        // SAFETY: ASCII is UTF-8.
         return Some(unsafe { std::str::from_utf8_unchecked(labels) });
     }
     std::str::from_utf8(labels).ok()
 }
-
-/// The bits that ASCII does not use.
-const ASCII_ONLY: u64 = u64::from_ne_bytes([0x80; 8]);
 
 fn as_exemplar(read: &exemplars::Read) -> Exemplar<'_> {
     Exemplar::new(Labels::from_canonical(&read.text), read.value, read.at)

@@ -143,22 +143,25 @@ pub(crate) fn push_escaped(text: &mut String, value: &str) {
     text.push_str(rest);
 }
 
-/// Whether there is a `\`, a `"` or a line feed among the bytes. Eight at a time, see "Determine if a
-/// word has a zero byte" in Anderson, "Bit Twiddling Hacks"
-/// (<https://graphics.stanford.edu/~seander/bithacks.html>).
+/// Whether there is a `\`, a `"` or a line feed among the bytes. Eight at a time.
 fn needs_escaping(bytes: &[u8]) -> bool {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const TOPS: u64 = ONES << 7;
-    let has = |word: u64, byte: u8| {
-        let zero = word ^ (ONES * u64::from(byte));
-        zero.wrapping_sub(ONES) & !zero & TOPS
-    };
-    let special = |word| has(word, b'\\') | has(word, b'"') | has(word, b'\n');
+    let special = |word| find_byte(word, b'\\') | find_byte(word, b'"') | find_byte(word, b'\n');
     let (words, rest) = bytes.as_chunks();
-    let any = words.iter().fold(0, |any, word| any | special(u64::from_ne_bytes(*word)));
+    let any = words.iter().fold(0, |any, word| any | special(u64::from_le_bytes(*word)));
     // What fills up the last word, zeros, is not special.
     let rest = rest.iter().fold(0, |rest, byte| rest << 8 | u64::from(*byte));
     any | special(rest) != 0
+}
+
+/// The highest bit of each byte of `word` that is `byte`; above the lowest of them, perhaps of others.
+/// See "Determine if a word has a zero byte" in Anderson, "Bit Twiddling Hacks"
+/// (<https://graphics.stanford.edu/~seander/bithacks.html>).
+#[inline]
+pub(super) fn find_byte(word: u64, byte: u8) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    let zero = word ^ (ONES * u64::from(byte));
+    zero.wrapping_sub(ONES) & !zero & TOPS
 }
 
 struct Pairs<'a> {

@@ -1,6 +1,6 @@
 //! The labels of a series without what all series of its family share.
 
-use super::canonical::push_name;
+use super::canonical::{find_byte, push_name};
 
 /// How the labels of a series are written where they are its key.
 ///
@@ -131,16 +131,12 @@ impl Frame {
 /// Copies a line without its end, and perhaps some bytes behind it; returns its length.
 #[inline]
 fn copy_line(from: &[u8], to: &mut [u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; WORD]);
-    const TOPS: u64 = ONES << (WORD - 1);
     let mut length = 0;
     for (word, place) in from.as_chunks::<WORD>().0.iter().zip(to.as_chunks_mut().0) {
         *place = *word;
-        // The lowest byte that is zero now is that of a line end.
-        let rest = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'\n'));
-        let zeros = rest.wrapping_sub(ONES) & !rest & TOPS;
-        if zeros != 0 {
-            return length + zeros.trailing_zeros() as usize / WORD;
+        let ends = find_byte(u64::from_le_bytes(*word), b'\n');
+        if ends != 0 {
+            return length + ends.trailing_zeros() as usize / WORD;
         }
         length += WORD;
     }
