@@ -72,10 +72,11 @@ impl std::fmt::Display for Kind {
 /// let peak = registry.gauge("peak_bytes", "Most memory used").mode(GaugeMode::Max).register()?;
 /// peak.set(4096);
 /// assert_eq!(registry.value("peak_bytes", [])?, Some(4096.0)); // the most of any process
-/// assert_eq!(GaugeMode::default(), GaugeMode::Shared);
+/// assert_eq!(GaugeMode::default(), GaugeMode::Shared); // unless the backend says otherwise
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum GaugeMode {
     /// One value for all processes: the last write wins.

@@ -1,10 +1,12 @@
 //! One memory with its bookkeeping: stripes to lease, runs of cells and records to allocate.
 
-use super::memory::{Area, Geometry, Memory};
+use super::entries::ENTRY_WORDS;
+use super::memory::{Area, Geometry, Memory, SHARED_STRIPE};
 use super::records::{Record, WORD};
+use super::sharing::Shared;
 use super::slots::{HEADER_BYTES, SLOTS, Stripe};
 use super::stripe::pins::Pinned;
-use super::stripe::{Lease, pins};
+use super::stripe::{Cells, Lease, pins};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::{BackendError, BackendErrorKind};
 use rapidhash::fast::SeedableState;
@@ -22,9 +24,12 @@ pub(crate) struct Arena {
     pub(super) geometry: Geometry,
     /// Where the records begin.
     pub(super) records: NonNull<u8>,
-    /// Where the cells of each stripe begin.
-    cells: Box<[NonNull<AtomicU64>]>,
+    /// How many words of the records can be touched.
+    readable: AtomicU64,
+    stripes: Box<[Stripe]>,
     secrets: RapidSecrets,
+    /// What this process keeps of it if it is shared.
+    shared: Option<Shared>,
 }
 
 // SAFETY: the pointers are addresses of memory that outlives the process' threads and is reached
@@ -35,7 +40,7 @@ unsafe impl Sync for Arena {}
 
 /// At the start of the records.
 #[repr(C)]
-struct Bookkeeping {
+pub(super) struct Bookkeeping {
     /// The seed of the hash of label text, so that chosen values cannot make one long path.
     seed: AtomicU64,
     /// The first free record, and how far records are committed; in words.
@@ -46,6 +51,8 @@ struct Bookkeeping {
     common_limit: AtomicU64,
     /// Stripes below this may have had an owner.
     stripes_used: AtomicU64,
+    /// Areas of marks below this may have belonged to a process.
+    sheets_used: AtomicU64,
     /// Counts what was taken out of the table. See [`Arena::pin`].
     epoch: AtomicU64,
     /// The table of a memory that holds one.
@@ -80,60 +87,43 @@ pub(super) fn arena_at(slot: u16) -> Option<&'static Arena> {
     Some(unsafe { arena.as_ref() })
 }
 
-impl Arena {
-    /// The stripes for threads that have none of their own; they follow the shared one.
-    pub(super) const BORROWABLE: u32 = Geometry::COMMON_STRIPES - 1;
-    const SHARED: u32 = 0;
+/// All memories this process has opened.
+pub(super) fn all() -> impl Iterator<Item = &'static Arena> {
+    (0..SLOTS as u16).map_while(arena_at)
+}
 
+impl Arena {
     /// Enters a memory into the process' table.
     pub(super) fn open(memory: Box<dyn Memory>) -> Result<&'static Self, BackendError> {
-        let geometry = memory.geometry();
-        check(&geometry, memory.name())?;
         super::fork::watch();
-        let cells = (0..geometry.stripes())
-            .map(|stripe| {
-                // SAFETY: an area is larger than a header.
-                unsafe { memory.base(Area::Stripe(stripe)).add(HEADER_BYTES).cast() }
-            })
-            .collect();
-        memory.commit(Area::Records, 0..geometry.chunk_bytes)?;
-        for stripe in 0..Geometry::COMMON_STRIPES {
-            memory.commit(Area::Stripe(stripe), 0..geometry.chunk_bytes)?;
+        let mut arena = Box::new(Self::new(memory)?);
+        arena.prepare()?;
+        if arena.memory.sharing().is_some() {
+            let shared = Shared::new(&arena, arena.geometry)?;
+            for (number, stripe) in (0..).zip(&mut arena.stripes) {
+                // SAFETY: the counterpart of a stripe is as large as the stripe, and is opened before its
+                // limit is told.
+                *stripe = unsafe { stripe.with_holders(shared.mirror.cells(number)) };
+            }
+            arena.shared = Some(shared);
+            arena.attach()?;
         }
-        let records = memory.base(Area::Records);
-        // SAFETY: just committed, and bookkeeping is a record.
-        let books = unsafe { records.cast::<Bookkeeping>().as_ref() };
-        let first_record = size_of::<Bookkeeping>().div_ceil(WORD) as u64;
-        let _ = books.next_record.compare_exchange(
-            0,
-            first_record,
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        );
-        books.committed.fetch_max((geometry.chunk_bytes / WORD) as u64, Ordering::AcqRel);
-        books.common_limit.fetch_max(cells_within(geometry.chunk_bytes).into(), Ordering::AcqRel);
-        books.stripes_used.fetch_max(Geometry::COMMON_STRIPES.into(), Ordering::AcqRel);
-        books.epoch.fetch_max(1, Ordering::AcqRel);
-        let seed = random_seed();
-        let seed = match books.seed.compare_exchange(0, seed, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => seed,
-            Err(seed) => seed,
-        };
-
-        let secrets = RapidSecrets::seed(seed);
-        let name = memory.name();
-        let mut arena = Box::new(Self { slot: 0, memory, geometry, records, cells, secrets });
+        let name = arena.name();
         // Slots are never given back: 64 segments over the life of a process are plenty.
         for (slot, free) in ARENAS.iter().enumerate() {
             arena.slot = slot as u16;
-            let shared = arena.cells[Self::SHARED as usize].as_ptr();
             let entered = Box::into_raw(arena);
             let null = std::ptr::null_mut();
             match free.compare_exchange(null, entered, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => {
-                    SHARED_CELLS[slot].store(shared, Ordering::Release);
                     // SAFETY: it came from a box that is leaked from here on.
-                    return Ok(unsafe { &*entered });
+                    let arena = unsafe { &*entered };
+                    SHARED_CELLS[slot]
+                        .store(arena.stripe(SHARED_STRIPE).cells().as_ptr(), Ordering::Release);
+                    if let Some(shared) = &arena.shared {
+                        shared.enter(arena.slot);
+                    }
+                    return Ok(arena);
                 }
                 // SAFETY: it came from a box, and nobody else has seen it.
                 Err(_) => arena = unsafe { Box::from_raw(entered) },
@@ -146,6 +136,61 @@ impl Arena {
         ))
     }
 
+    /// A memory that is only read, by who never asks for a stripe.
+    pub(super) fn read_only(memory: Box<dyn Memory>) -> Result<Self, BackendError> {
+        Self::new(memory)
+    }
+
+    fn new(memory: Box<dyn Memory>) -> Result<Self, BackendError> {
+        let geometry = memory.geometry();
+        check(&geometry, memory.name())?;
+        let stripes = (0..geometry.stripes())
+            .map(|stripe| {
+                // SAFETY: an area is larger than a header; a stripe is used once it is committed.
+                unsafe { Stripe::new(memory.base(Area::Stripe(stripe)).add(HEADER_BYTES).cast()) }
+            })
+            .collect();
+        Ok(Self {
+            slot: 0,
+            records: memory.base(Area::Records),
+            memory,
+            geometry,
+            readable: AtomicU64::new((size_of::<Bookkeeping>() / WORD) as u64),
+            stripes,
+            secrets: RapidSecrets::seed(0),
+            shared: None,
+        })
+    }
+
+    /// Makes a new memory usable; of one that is used already, nothing changes.
+    fn prepare(&mut self) -> Result<(), BackendError> {
+        let chunk = self.geometry.chunk_bytes;
+        for (area, bytes) in self.geometry.initial() {
+            self.memory.commit(area, 0..bytes)?;
+        }
+        let books = self.books();
+        let first_record = size_of::<Bookkeeping>().div_ceil(WORD) as u64;
+        let _ = books.next_record.compare_exchange(
+            0,
+            first_record,
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+        // No run begins at 0, which stands for none.
+        let _ = books.next_cell.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed);
+        books.committed.fetch_max((chunk / WORD) as u64, Ordering::AcqRel);
+        books.common_limit.fetch_max(cells_within(chunk).into(), Ordering::AcqRel);
+        books.epoch.fetch_max(1, Ordering::AcqRel);
+        let seed = random_seed();
+        let seed = match books.seed.compare_exchange(0, seed, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => seed,
+            Err(seed) => seed,
+        };
+        self.secrets = RapidSecrets::seed(seed);
+        self.books().stripes_used.fetch_max(Geometry::COMMON_STRIPES.into(), Ordering::AcqRel);
+        Ok(())
+    }
+
     pub(super) fn slot(&self) -> u16 {
         self.slot
     }
@@ -154,8 +199,16 @@ impl Arena {
         self.memory.name()
     }
 
+    pub(super) fn memory(&self) -> &dyn Memory {
+        &*self.memory
+    }
+
+    pub(super) fn shared(&self) -> Option<&Shared> {
+        self.shared.as_ref()
+    }
+
     pub(super) fn is_shared(&self) -> bool {
-        self.memory.is_shared()
+        self.memory.sharing().is_some()
     }
 
     pub(super) fn hash_text(&self, text: &[u8]) -> u64 {
@@ -174,39 +227,85 @@ impl Arena {
     // ── stripes ─────────────────────────────────────────────────────────────────────────────────
 
     pub(super) fn stripe(&self, stripe: u32) -> Stripe {
-        // SAFETY: the header of a stripe is committed before anybody is told its number.
-        unsafe { Stripe::new(self.cells[stripe as usize]) }
+        self.stripes[stripe as usize]
     }
 
-    /// The cell at `offset` that all writers share.
+    /// The cell at `offset`, below the common limit, that all writers share.
     #[inline]
     pub(super) fn shared_cell(&self, offset: u32) -> &AtomicU64 {
         // SAFETY: cells of a published run are committed in the shared stripe.
-        unsafe { self.cells[Self::SHARED as usize].add(offset as usize).as_ref() }
+        unsafe { self.stripe(SHARED_STRIPE).cells().add(offset as usize).as_ref() }
     }
 
-    /// The stripes that hold cells at `offset`, in an order that never changes.
+    /// The stripes that hold the run at `offset`, in an order that never changes.
     pub(super) fn stripes_with(&self, offset: u32) -> impl Iterator<Item = Stripe> {
         (1..self.stripes_used())
             .map(|stripe| self.stripe(stripe))
-            .filter(move |stripe| offset < stripe.header().limit())
+            .filter(move |stripe| offset < self.limit(*stripe))
     }
 
     /// All stripes that hold cells, and how many: what [`stripes_with`](Self::stripes_with) looks
     /// through for each offset, for who reads many.
     pub(super) fn stripes_now(&self) -> Vec<(u32, Stripe)> {
         let stripes = (1..self.stripes_used()).map(|stripe| self.stripe(stripe));
-        let with_limit = stripes.map(|stripe| (stripe.header().limit(), stripe));
+        let with_limit = stripes.map(|stripe| (self.limit(stripe), stripe));
         with_limit.filter(|(limit, _)| *limit > 0).collect()
     }
 
-    fn stripes_used(&self) -> u32 {
-        let used = self.books().stripes_used.load(Ordering::Acquire) as u32;
-        used.min(self.geometry.stripes())
+    /// The counts of this process' holders of the run at `offset`.
+    pub(super) fn holders_with(&self, offset: u32) -> impl Iterator<Item = Stripe> {
+        let opened = move |number: u32| match &self.shared {
+            Some(shared) => shared.mirror.opened(number),
+            None => self.limit(self.stripe(number)),
+        };
+        (1..self.stripes_used())
+            .filter(move |number| offset < opened(*number))
+            .map(|number| self.stripe(number).holders_side())
     }
 
-    pub(super) fn owner(&self) -> u64 {
-        self.memory.owner().get()
+    /// How many cells a stripe can have.
+    pub(super) fn capacity(&self) -> u32 {
+        cells_within(self.geometry.stripe_bytes)
+    }
+
+    /// How many cells of a stripe can be touched.
+    fn limit(&self, stripe: Stripe) -> u32 {
+        stripe.header().limit().min(self.capacity())
+    }
+
+    fn stripes_used(&self) -> u32 {
+        let used = self.books().stripes_used.load(Ordering::Acquire);
+        used.min(self.geometry.stripes().into()) as u32
+    }
+
+    /// Areas of marks below this may have belonged to a process.
+    pub(super) fn sheets_used(&self) -> u16 {
+        let used = self.books().sheets_used.load(Ordering::Acquire);
+        used.min(self.geometry.marks().into()) as u16
+    }
+
+    pub(super) fn use_sheets_to(&self, process: u16) {
+        self.books().sheets_used.fetch_max(u64::from(process) + 1, Ordering::AcqRel);
+    }
+
+    /// Who this process is; `None` in a forked child that is nobody.
+    pub(super) fn owner(&self) -> Option<u64> {
+        self.memory.owner().map(NonZeroU64::get)
+    }
+
+    /// # Errors
+    ///
+    /// In a forked child that is nobody.
+    pub(super) fn must_have_owner(&self) -> Result<(), BackendError> {
+        match self.owner() {
+            Some(_) => Ok(()),
+            None => Err(BackendError::new(
+                self.name(),
+                BackendErrorKind::Full,
+                "there was no place for this process when it was forked, so its metrics count \
+                 nowhere; allow more processes",
+            )),
+        }
     }
 
     pub(super) fn is_alive(&self, owner: u64) -> bool {
@@ -215,16 +314,22 @@ impl Arena {
 
     /// Leases a stripe to the calling thread; `None` if all are taken.
     pub(super) fn lease(&self) -> Option<u16> {
-        let try_lease = |number: u32| {
-            let stripe = self.stripe(number);
-            let granted =
-                stripe.header().lease(&stripe, self.owner(), |holder| self.is_alive(holder));
-            (granted == Lease::Granted).then_some(number as u16)
+        let me = self.owner()?;
+        // Many stripes belong to few processes, and to ask may be a system call.
+        let mut alive = me;
+        let mut is_alive = |holder: u64| {
+            let is_alive = holder == alive || self.is_alive(holder);
+            if is_alive {
+                alive = holder;
+            }
+            is_alive
         };
+        let mut try_lease =
+            |number: u32| self.lease_one(number, me, &mut is_alive).then_some(number as u16);
         let mut tried = Geometry::COMMON_STRIPES;
         loop {
             let used = self.stripes_used();
-            if let Some(stripe) = (tried..used).find_map(try_lease) {
+            if let Some(stripe) = (tried..used).find_map(&mut try_lease) {
                 return Some(stripe);
             }
             tried = used;
@@ -236,28 +341,79 @@ impl Arena {
         }
     }
 
-    /// Commits `stripe`, which the caller owns, so far that it holds the cell at `offset`. Returns
-    /// its limit, which is not above `offset` if there is no memory.
-    pub(super) fn grow(&self, stripe: Stripe, offset: u32) -> u32 {
-        let limit = stripe.header().limit();
-        if offset < limit {
-            return limit;
-        }
-        let number = self.cells.iter().position(|cells| *cells == stripe.cells());
-        let Some(number) = number else { return limit };
-        let from = self.chunks(limit as usize * WORD);
-        let to = self.chunks(HEADER_BYTES + (offset as usize + 1) * WORD);
-        if self.memory.commit(Area::Stripe(number as u32), from..to).is_err() {
-            return limit;
-        }
-        let limit = cells_within(to);
+    /// Leases this stripe to the calling thread of the process `me`; whether nobody alive has it.
+    pub(super) fn lease_one(
+        &self,
+        number: u32,
+        me: u64,
+        is_alive: impl FnMut(u64) -> bool,
+    ) -> bool {
+        let stripe = self.stripe(number);
+        let cells = Limited { stripe, limit: self.limit(stripe) };
+        stripe.header().lease(&cells, me, is_alive) == Lease::Granted
+    }
+
+    /// Commits the stripe of this number, which the caller owns, so far that it holds the cell at
+    /// `offset`. Returns its limit, which is not above `offset` if there is no memory.
+    pub(super) fn grow(&self, number: u32, offset: u32) -> u32 {
+        let stripe = self.stripe(number);
+        let limit = match self.limit(stripe) {
+            limit if offset < limit => limit,
+            limit if self.geometry.is_common(number) => limit.max(self.common_limit()),
+            limit => self.commit_to(number, limit, offset),
+        };
         stripe.header().publish_limit(limit);
-        limit
+        match &self.shared {
+            Some(shared) if !shared.mirror.open(number, limit) => shared.mirror.opened(number),
+            _ => limit,
+        }
+    }
+
+    /// Whether the cell at `offset` can be touched in the stripe of this number.
+    pub(super) fn reaches(&self, number: u32, offset: u32) -> bool {
+        let limit = self.limit(self.stripe(number));
+        let opened = self.shared.as_ref().map_or(limit, |shared| shared.mirror.opened(number));
+        offset < limit.min(opened)
+    }
+
+    fn commit_to(&self, number: u32, limit: u32, offset: u32) -> u32 {
+        let from = if limit == 0 { 0 } else { self.chunks(HEADER_BYTES + limit as usize * WORD) };
+        let to = self.chunks(HEADER_BYTES + (offset as usize + 1) * WORD);
+        let fits = to <= self.geometry.stripe_bytes;
+        if fits && self.memory.commit(Area::Stripe(number), from..to).is_ok() {
+            cells_within(to)
+        } else {
+            limit
+        }
+    }
+
+    /// Where updates go of a process that is nobody, and those that find no room at all: they are lost.
+    pub(super) fn nowhere(&self) -> Option<Stripe> {
+        let mirror = &self.shared.as_ref()?.mirror;
+        // SAFETY: the counterpart has room for a header before its cells, is open, and stays mapped.
+        Some(unsafe { Stripe::new(mirror.cells(mirror.nowhere())) })
     }
 
     /// How many cells are committed in the stripes that belong to nobody.
     pub(super) fn common_limit(&self) -> u32 {
-        self.books().common_limit.load(Ordering::Acquire) as u32
+        let limit = self.books().common_limit.load(Ordering::Acquire);
+        limit.min(self.capacity().into()) as u32
+    }
+
+    /// Cells below this may be allocated.
+    pub(super) fn next_cell(&self) -> u32 {
+        let next = self.books().next_cell.load(Ordering::Acquire);
+        next.min(self.capacity().into()) as u32
+    }
+
+    /// Whether a run of so many cells may begin at `offset`: what a damaged memory says is not believed.
+    pub(super) fn is_run(&self, offset: u32, count: u32) -> bool {
+        let start = HEADER_BYTES + offset as usize * WORD;
+        let end = start + count as usize * WORD;
+        offset > 0
+            && count > 0
+            && start / self.geometry.chunk_bytes == (end - 1) / self.geometry.chunk_bytes
+            && cells_within(end) <= self.common_limit()
     }
 
     // ── allocation ──────────────────────────────────────────────────────────────────────────────
@@ -268,22 +424,24 @@ impl Arena {
         let next_cell = &self.books().next_cell;
         let mut free = next_cell.load(Ordering::Relaxed);
         loop {
-            let bytes = HEADER_BYTES + free as usize * WORD;
+            // Whatever a damaged memory says, it is a number of cells.
+            let first = free.clamp(1, self.capacity().into()) as usize;
+            let bytes = HEADER_BYTES + first * WORD;
             let end = bytes + count as usize * WORD;
             let start =
                 if bytes / self.geometry.chunk_bytes == (end - 1) / self.geometry.chunk_bytes {
-                    free
+                    first
                 } else {
-                    ((self.chunks(bytes) - HEADER_BYTES) / WORD) as u64
+                    (self.chunks(bytes) - HEADER_BYTES) / WORD
                 };
-            let end = HEADER_BYTES + (start as usize + count as usize) * WORD;
+            let end = HEADER_BYTES + (start + count as usize) * WORD;
             if end > self.geometry.stripe_bytes {
                 return Err(self.full("cells"));
             }
             self.commit_common(end)?;
             match next_cell.compare_exchange_weak(
                 free,
-                start + u64::from(count),
+                (start + count as usize) as u64,
                 Ordering::AcqRel,
                 Ordering::Relaxed,
             ) {
@@ -307,7 +465,9 @@ impl Arena {
             return Ok(());
         }
         let from = self.chunks(HEADER_BYTES + limit as usize * WORD);
-        for stripe in 0..Geometry::COMMON_STRIPES {
+        for stripe in
+            (0..Geometry::COMMON_STRIPES).filter(|stripe| self.geometry.is_common(*stripe))
+        {
             self.memory.commit(Area::Stripe(stripe), from..to)?;
         }
         self.books().common_limit.fetch_max(cells_within(to).into(), Ordering::AcqRel);
@@ -319,8 +479,8 @@ impl Arena {
         let books = self.books();
         let mut free = books.next_record.load(Ordering::Relaxed);
         loop {
-            let end = free + words as u64;
-            if end * WORD as u64 > self.geometry.record_bytes as u64 {
+            let end = free.saturating_add(words as u64);
+            if end.saturating_mul(WORD as u64) > self.geometry.record_bytes as u64 {
                 return Err(self.full("records"));
             }
             let committed = books.committed.load(Ordering::Acquire);
@@ -363,6 +523,27 @@ impl Arena {
         self.record(0)
     }
 
+    /// Whether so many words of records can be touched.
+    #[inline(always)]
+    pub(super) fn can_read(&self, words: u64) -> bool {
+        words <= self.readable.load(Ordering::Relaxed) || self.can_read_now(words)
+    }
+
+    /// The same, after others may have committed more.
+    #[cold]
+    fn can_read_now(&self, words: u64) -> bool {
+        let most = (self.geometry.record_bytes / WORD) as u64;
+        let readable = self.books().committed.load(Ordering::Acquire).min(most);
+        self.readable.fetch_max(readable, Ordering::Relaxed);
+        words <= readable
+    }
+
+    /// More entries than this there cannot be, so whoever has seen as many walks in a circle.
+    pub(super) fn most_entries(&self) -> usize {
+        let next = self.books().next_record.load(Ordering::Acquire);
+        next.min((self.geometry.record_bytes / WORD) as u64) as usize / ENTRY_WORDS
+    }
+
     // ── changes to the table ────────────────────────────────────────────────────────────────────
 
     /// Announces that the calling thread changes the table. While it does, nothing that it could
@@ -400,6 +581,20 @@ impl std::fmt::Debug for Arena {
     }
 }
 
+/// The cells of a stripe up to a limit, for who follows what the stripe itself says.
+struct Limited {
+    stripe: Stripe,
+    limit: u32,
+}
+
+impl Cells for Limited {
+    fn cell(&self, index: u32) -> &AtomicU64 {
+        static NOWHERE: AtomicU64 = AtomicU64::new(0);
+
+        if index < self.limit { self.stripe.cell(index) } else { &NOWHERE }
+    }
+}
+
 /// How many cells of a stripe lie in its first `bytes` bytes.
 const fn cells_within(bytes: usize) -> u32 {
     ((bytes - HEADER_BYTES) / WORD) as u32
@@ -410,7 +605,8 @@ fn check(geometry: &Geometry, name: &'static str) -> Result<(), BackendError> {
     const MOST_RECORDS: usize = 16 << 30;
     const MOST_STRIPE: usize = 32 << 30;
     let wrong = |what: String| Err(BackendError::new(name, BackendErrorKind::Unsupported, what));
-    let Geometry { record_bytes, stripe_bytes, max_stripes, chunk_bytes } = *geometry;
+    let Geometry { record_bytes, stripe_bytes, max_stripes, chunk_bytes, max_processes } =
+        *geometry;
     if !chunk_bytes.is_power_of_two() || chunk_bytes < LEAST_CHUNK {
         return wrong(format!(
             "chunks of {chunk_bytes} bytes; a power of two from 65536 is needed"
@@ -428,6 +624,9 @@ fn check(geometry: &Geometry, name: &'static str) -> Result<(), BackendError> {
     }
     if stripe_bytes < chunk_bytes || stripe_bytes > MOST_STRIPE {
         return wrong(format!("{stripe_bytes} bytes a stripe; one chunk to 32 GiB are possible"));
+    }
+    if max_processes >= u16::MAX.into() {
+        return wrong(format!("{max_processes} processes; at most 65534 are possible"));
     }
     if max_stripes > u16::MAX as u32 - Geometry::COMMON_STRIPES {
         return wrong(format!("{max_stripes} stripes; at most 65526 are possible"));

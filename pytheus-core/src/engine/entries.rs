@@ -4,7 +4,7 @@
 use super::arena::Arena;
 use super::index::Table;
 use super::list::Links;
-use super::records::{Record, WORD, words_of};
+use super::records::{Record, WORD};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::{BackendError, BackendErrorKind};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -26,7 +26,7 @@ pub(super) struct Entry {
 // SAFETY: `repr(C)`, atomics only, 8-byte aligned.
 unsafe impl Record for Entry {}
 
-const ENTRY_WORDS: usize = size_of::<Entry>() / 8;
+pub(super) const ENTRY_WORDS: usize = size_of::<Entry>() / 8;
 
 const LENGTH_BITS: u32 = 17;
 const SLACK_BITS: u32 = 3;
@@ -179,6 +179,11 @@ impl Entry {
     }
 }
 
+/// Where the text of the entry at `at` begins.
+const fn text_of(at: u32) -> u32 {
+    at.saturating_add(ENTRY_WORDS as u32)
+}
+
 impl Arena {
     pub(super) fn entry(&self, at: u32) -> &'static Entry {
         self.record(at)
@@ -216,7 +221,7 @@ impl Arena {
 
     fn write_text(&self, at: u32, key: Key<'_>, capacity: usize) {
         self.entry(at).set_length(key.text.len(), capacity);
-        self.write_bytes(at + ENTRY_WORDS as u32, key.text);
+        self.write_bytes(text_of(at), key.text);
     }
 
     /// Makes an entry that has come into the index `LIVE` or `RESERVED`, under a number of its own.
@@ -229,16 +234,13 @@ impl Arena {
 
     /// Whether the entry's text is `key`'s. Right only if the state did not change meanwhile.
     pub(super) fn text_is(&self, at: u32, key: Key<'_>) -> bool {
-        self.entry(at).text_bytes() == key.text.len()
-            && (at + ENTRY_WORDS as u32..)
-                .zip(words_of(key.text))
-                .all(|(at, word)| self.word(at).load(Ordering::Relaxed) == word)
+        self.entry(at).text_bytes() == key.text.len() && self.is_text(text_of(at), key.text)
     }
 
     /// Copies the entry's text. Right only if the state did not change meanwhile.
     pub(super) fn copy_text(&self, at: u32, text: &mut Vec<u8>) {
         let bytes = self.entry(at).text_bytes().min(MAX_TEXT_BYTES);
-        self.read_bytes(at + ENTRY_WORDS as u32, bytes, text);
+        self.read_bytes(text_of(at), bytes, text);
     }
 
     /// Copies the entry's text to the beginning of `text`, which grows as needed and is longer by a word
@@ -250,7 +252,7 @@ impl Arena {
         if text.len() < (words + 1) * WORD {
             text.resize((words + 1) * WORD, 0);
         }
-        self.read_words(at + ENTRY_WORDS as u32, &mut text.as_chunks_mut().0[..words]);
+        self.read_words(text_of(at), &mut text.as_chunks_mut().0[..words]);
         bytes
     }
 }
@@ -280,6 +282,14 @@ impl Table for Arena {
         if round == 0 { key.hash } else { self.hash_again(key, round) }
     }
 
+    fn too_deep(&self) -> BackendError {
+        BackendError::new(
+            self.name(),
+            BackendErrorKind::Corrupt,
+            "the index leads in a circle; remove the memory and begin anew",
+        )
+    }
+
     fn hash_of(&self, at: u32, round: u32) -> u64 {
         let bytes = self.entry(at).text_bytes().min(MAX_TEXT_BYTES);
         let mut few = [[0; WORD]; 32];
@@ -289,7 +299,7 @@ impl Table for Arena {
             many.resize(bytes.div_ceil(WORD), [0; WORD]);
             &mut many
         });
-        self.read_words(at + ENTRY_WORDS as u32, words);
+        self.read_words(text_of(at), words);
         self.hash(Key::new(self, &words.as_flattened()[..bytes]), round)
     }
 }
@@ -297,6 +307,10 @@ impl Table for Arena {
 impl Links for Arena {
     fn next(&self, at: u32) -> &AtomicU32 {
         &self.entry(at).next
+    }
+
+    fn most(&self) -> usize {
+        self.most_entries()
     }
 }
 

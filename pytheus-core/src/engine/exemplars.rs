@@ -64,7 +64,7 @@ impl Place {
         let record: &Slot = arena.record(slot);
         let holder = record.writer.load(Ordering::Relaxed);
         let busy = holder != 0 && arena.is_alive(holder);
-        let me = arena.owner();
+        let Some(me) = arena.owner() else { return };
         if busy
             || record
                 .writer

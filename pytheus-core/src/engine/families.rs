@@ -8,6 +8,7 @@ use super::entries::{Key, State, state};
 use super::index::Index;
 use super::known::Known;
 use super::list::List;
+use super::per_process::ModeCode;
 use super::place::run_length;
 use super::records::{NO_RECORD, Record};
 use super::series::Family;
@@ -17,7 +18,7 @@ use super::stripe::pins::Pinned;
 use crate::identity;
 use crate::own_metrics::Events;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
-use crate::visit::FamilyDesc;
+use crate::visit::{FamilyDesc, Kind};
 use crate::{BackendError, RegisterError};
 use std::time::SystemTime;
 
@@ -50,6 +51,9 @@ pub(super) struct Body {
     pub(super) overflow: AtomicU32,
     /// Two cells: refused updates, look-ups that ended at the overflow series.
     events: AtomicU32,
+    /// 1 if each process has a value of its own, in nodes.
+    pub(super) is_per_process: AtomicU32,
+    _unused: AtomicU32,
     /// 1 once a series has had an exemplar, so that scrapes of most families look for none.
     pub(super) has_exemplars: AtomicU32,
     /// What the two cells held when the family was registered: the record may have been another's.
@@ -67,13 +71,22 @@ unsafe impl Record for Body {}
 /// How many records are looked at for one that can be used again before a new one is made.
 const SWEEP: usize = 64;
 
+/// Whoever finds a name neither free nor taken so many times has a damaged memory before him.
+pub(super) const MOST_TURNS: usize = 1 << 16;
+
 const REFUSED: u32 = 0;
 const OVERFLOWED: u32 = 1;
 const EVENTS: u32 = 2;
 
 impl Body {
     pub(super) fn count_overflow(&self, arena: &Arena) {
-        count_event(arena, self.events.load(Ordering::Relaxed), OVERFLOWED);
+        count_event(arena, self, OVERFLOWED);
+    }
+
+    /// The cells of the events.
+    fn events_run(&self, arena: &Arena) -> Option<u32> {
+        let cells = self.events.load(Ordering::Relaxed);
+        arena.is_run(cells, EVENTS).then_some(cells)
     }
 
     pub(super) fn events(&self, arena: &Arena) -> Events {
@@ -85,7 +98,7 @@ impl Body {
     }
 
     fn total(&self, arena: &Arena, event: u32) -> u64 {
-        let cells = self.events.load(Ordering::Relaxed);
+        let Some(cells) = self.events_run(arena) else { return 0 };
         arena.stripes_with(cells).fold(0_u64, |total, stripe| {
             total.saturating_add(stripe.cell(cells + event).load(Ordering::Relaxed))
         })
@@ -106,17 +119,20 @@ pub(super) fn body(arena: &Arena, at: u32) -> &'static Body {
 
 /// Counts an update that the family at `at` refused.
 pub(super) fn count_refusal(arena: &Arena, at: u32) {
-    count_event(arena, body(arena, at).events.load(Ordering::Relaxed), REFUSED);
+    count_event(arena, body(arena, at), REFUSED);
 }
 
 /// Like [`count_refusal`], for signal handlers.
 pub(super) fn count_refusal_in_signal(arena: &Arena, at: u32) {
-    let cells = body(arena, at).events.load(Ordering::Relaxed);
-    with_borrowed_stripe(arena.slot(), cells, |stripe| add_one(stripe, cells + REFUSED));
+    if let Some(cells) = body(arena, at).events_run(arena) {
+        with_borrowed_stripe(arena.slot(), cells, |stripe| add_one(stripe, cells + REFUSED));
+    }
 }
 
-fn count_event(arena: &Arena, cells: u32, event: u32) {
-    with_stripe(arena.slot(), cells, |stripe| add_one(stripe, cells + event));
+fn count_event(arena: &Arena, body: &Body, event: u32) {
+    if let Some(cells) = body.events_run(arena) {
+        with_stripe(arena.slot(), cells, |stripe| add_one(stripe, cells + event));
+    }
 }
 
 fn add_one(stripe: Stripe, cell: u32) {
@@ -138,15 +154,24 @@ impl Engine {
         overflow: Option<&str>,
         now: SystemTime,
     ) -> Result<(Family, FamilyDesc, bool), RegisterError> {
-        loop {
-            if let Some((family, stored)) = self.join(desc)? {
-                return Ok((family, stored, false));
+        self.arena.must_have_owner()?;
+        for _ in 0..MOST_TURNS {
+            match self.join(desc) {
+                Ok(Some((family, stored))) => return Ok((family, stored, false)),
+                Ok(None) => {}
+                Err(RegisterError::Conflict { .. })
+                    if self.on_conflict == super::OnConflict::Replace =>
+                {
+                    self.unregister(&desc.identity.name);
+                }
+                Err(error) => return Err(error),
             }
             let entered = self.arena.pin(|pinned| self.enter(pinned, desc, overflow, now))?;
             if let Some(family) = entered {
                 return Ok((family, desc.clone(), true));
             }
         }
+        Err(corrupt(self.arena, &desc.identity.name).into())
     }
 
     /// The family of this name, if there is one and it agrees.
@@ -165,8 +190,12 @@ impl Engine {
         if !arena.text_is(at, key) || entry.state() != live {
             return Ok(None);
         }
+        let run = run_length(desc.identity.kind, desc.identity.buckets.len());
         let stored = stored.ok_or_else(|| corrupt(arena, &desc.identity.name))?;
         identity::agree(&stored.identity, &desc.identity)?;
+        if self.body(at).run.load(Ordering::Relaxed) != run {
+            return Err(corrupt(arena, &desc.identity.name).into());
+        }
         if stored.help != desc.help {
             let help = self.store_text(desc.help.as_bytes())?;
             self.body(at).help.store(help, Ordering::Release);
@@ -229,6 +258,7 @@ impl Engine {
         now: SystemTime,
     ) -> Result<(), BackendError> {
         let body = family.body();
+        body.is_per_process.store(family.mode.is_per_process().into(), Ordering::Relaxed);
         // What a creation that came too late left here.
         family.clear_leftovers(pinned);
         body.forget_events(self.arena);
@@ -285,6 +315,9 @@ impl Engine {
     /// Takes a family out for everyone who shares the memory; whether there was one.
     pub(crate) fn unregister(&self, name: &str) -> bool {
         let arena = self.arena;
+        if arena.owner().is_none() {
+            return false;
+        }
         let key = Key::new(arena, name.as_bytes());
         let found = self.root().index.locate(arena, key);
         found.is_some_and(|at| {
@@ -328,6 +361,8 @@ impl Engine {
         };
         let mut families: Vec<_> = self.root().families.iter(arena).filter_map(family).collect();
         families.sort_unstable_by(|(a, _), (b, _)| a.identity.name.cmp(&b.identity.name));
+        // In a damaged memory, two may have one name.
+        families.dedup_by(|(a, _), (b, _)| a.identity.name == b.identity.name);
         families
     }
 
@@ -345,12 +380,16 @@ impl Engine {
             asked: Known::MOST + 1,
             limit: Known::MOST,
         })?;
-        Ok(Family { number, ..self.family_at(at, registered) })
+        let mode = match desc.identity.kind {
+            Kind::Gauge if self.is_shared() => ModeCode::new(desc.identity.gauge_mode),
+            _ => ModeCode::default(),
+        };
+        Ok(Family { number, mode, ..self.family_at(at, registered) })
     }
 
     /// A family for scrapes and removals, which hold no series and need no number.
     fn family_at(&self, at: u32, registered: State) -> Family {
-        Family { engine: self.clone(), at, registered, number: 0 }
+        Family { engine: self.clone(), at, registered, number: 0, mode: ModeCode::default() }
     }
 
     /// What is stored about a family; `None` if it makes no sense.

@@ -1,10 +1,11 @@
 //! What a forked child must not inherit: leases, and locks that nobody is left to release.
 
+use super::arena::Arena;
 use crossbeam::utils::Backoff;
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// How many forks lie between this process and the first one, plus one.
 static GENERATION: AtomicU64 = AtomicU64::new(1);
@@ -22,16 +23,48 @@ pub(crate) fn watch() {
     if WATCHING.load(Ordering::Acquire) {
         return;
     }
-    // SAFETY: `in_child` only stores to a static atomic and to constant-initialised thread-local
-    // storage without a destructor, which is all a handler in a forked child may do.
+    // SAFETY: `in_child` only stores to atomics and to constant-initialised thread-local storage without
+    // a destructor, and calls what `Sharing` promises to be async-signal-safe, which is all a handler in
+    // a forked child may do.
     // It can fail for lack of memory only; forks then count as they do without the handler.
-    let _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    let _ = unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
     WATCHING.store(true, Ordering::Release);
+}
+
+/// The thread that forks, 0 for none: one fork at a time.
+static FORKING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether the calling thread was the one that forks.
+fn ends_fork() -> bool {
+    let me = super::slots::thread();
+    FORKING.compare_exchange(me, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+}
+
+extern "C" fn before() {
+    let me = super::slots::thread();
+    let backoff = Backoff::new();
+    while let Err(thread) = FORKING.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed) {
+        if thread == me {
+            // The handlers were entered twice, and this is the second time.
+            return;
+        }
+        backoff.snooze();
+    }
+    super::arena::all().for_each(Arena::before_fork);
+}
+
+extern "C" fn in_parent() {
+    if ends_fork() {
+        super::arena::all().for_each(Arena::after_fork_in_parent);
+    }
 }
 
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     super::slots::forget_stripes();
+    if ends_fork() {
+        super::arena::all().for_each(Arena::after_fork_in_child);
+    }
 }
 
 /// A lock for set-up code that a forked child finds usable even if another thread of the parent held

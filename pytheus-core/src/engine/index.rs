@@ -18,6 +18,8 @@ const WIDE_LEVELS: u32 = 4;
 pub(super) const ROOT_WAYS: usize = 1 << WIDE_BITS;
 /// How many levels a hash is good for.
 const LEVELS_PER_HASH: u32 = WIDE_LEVELS + (u64::BITS - WIDE_LEVELS * WIDE_BITS) / NARROW_BITS;
+/// No entry lies deeper, unless the memory is damaged: two keys would have to agree in so many hashes.
+const MOST_LEVELS: u32 = 4 * LEVELS_PER_HASH;
 /// Marks a word that means a branch.
 const BRANCH: u32 = 1 << 31;
 /// Stands for no entry and no branch.
@@ -48,6 +50,9 @@ pub(super) trait Table {
 
     /// Whether the entry has this key.
     fn is(&self, at: u32, key: Self::Key<'_>) -> bool;
+
+    /// What is wrong if an entry lies deeper than any can.
+    fn too_deep(&self) -> Self::Error;
 
     /// A hash of the key, another one in each round, so that two keys part in the end.
     fn hash(&self, key: Self::Key<'_>, round: u32) -> u64;
@@ -80,6 +85,10 @@ impl<'a> Position<'a> {
         self.branch = table.branch(word & !BRANCH, ways(self.level));
     }
 
+    fn is_too_deep(&self) -> bool {
+        self.level >= MOST_LEVELS
+    }
+
     fn round(&self) -> u32 {
         self.level / LEVELS_PER_HASH
     }
@@ -100,6 +109,7 @@ impl Index {
             match child.load(Ordering::Acquire) {
                 NOTHING => return None,
                 leaf if leaf & BRANCH == 0 => return Some(leaf),
+                _ if position.is_too_deep() => return None,
                 inner => position.down(table, inner),
             }
         }
@@ -122,6 +132,8 @@ impl Index {
                 if swap(child, NOTHING, at) {
                     return Ok(None);
                 }
+            } else if position.is_too_deep() {
+                return Err(table.too_deep());
             } else if found & BRANCH != 0 {
                 position.down(table, found);
             } else if table.is_gone(found) {
@@ -158,6 +170,9 @@ impl Index {
             }
             let child = position.child(hash);
             let found = child.load(Ordering::Acquire);
+            if position.is_too_deep() {
+                return;
+            }
             if found & BRANCH != 0 {
                 position.down(table, found);
             } else if found != at || swap(child, at, NOTHING) {

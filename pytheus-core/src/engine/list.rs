@@ -14,6 +14,10 @@ const NOTHING: u32 = 0;
 pub(super) trait Links {
     /// The link from an entry to the next.
     fn next(&self, at: u32) -> &AtomicU32;
+
+    /// How many entries there are at most: who has seen as many walks in a circle, in a memory that is
+    /// damaged.
+    fn most(&self) -> usize;
 }
 
 #[derive(Default)]
@@ -31,9 +35,9 @@ impl List {
             NOTHING => &self.first,
             last => links.next(last),
         };
-        loop {
+        for _ in 0..=links.most() {
             match link.compare_exchange(NOTHING, at, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => break self.last.store(at, Ordering::Release),
+                Ok(_) => return self.last.store(at, Ordering::Release),
                 Err(next) => link = links.next(next),
             }
         }
@@ -48,6 +52,7 @@ impl List {
             (at != NOTHING).then_some(at)
         };
         std::iter::successors(entry(&self.first), move |at| entry(links.next(*at)))
+            .take(links.most())
     }
 
     /// The first of the next `most` entries that `take` takes, from where the last search ended.

@@ -36,6 +36,9 @@
 // | `entries`, `list`, `index` | the table: entries in lists, found through a hash trie |
 // | `recent` | what a thread looked up lately |
 // | `series`, `removal`, `families`, `counts` | what the entries mean |
+// | `marks`, `mirror`, `sharing` | what it takes that several processes use one memory |
+// | `per_process` | gauges with a value for each process |
+// | `layout` | a number for the layout of all that is written |
 // | `exemplars` | one example per counter or bucket |
 // | `scrape` | visiting everything |
 // | `fork` | what a forked child must not inherit |
@@ -51,8 +54,12 @@ mod families;
 mod fork;
 mod index;
 mod known;
+mod layout;
 mod list;
+mod marks;
 mod memory;
+mod mirror;
+mod per_process;
 mod place;
 mod private;
 mod read;
@@ -61,22 +68,27 @@ mod records;
 mod removal;
 mod scrape;
 mod series;
+mod sharing;
 mod slots;
 mod stripe;
 
 pub(crate) use entries::{Key, MAX_TEXT_BYTES};
 pub(crate) use fork::{ForkMutex, generation, watch};
-pub use memory::{Area, Geometry, Memory};
+pub use layout::LAYOUT;
+pub use memory::{Area, Geometry, Memory, PROCESS_BITS, Sharing};
 pub(crate) use place::Place;
 pub(crate) use recent::{FamilyId, Found, Trace};
 pub(crate) use series::{Family, NoRoom};
 
 use crate::BackendError;
+use crate::backend::{Collection, Visit};
 use crate::primitive::Ordering;
+use crate::visit::{GaugeMode, Stop, Visitor};
 use arena::Arena;
 use families::Root;
 use private::Private;
 use records::NO_RECORD;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// A table of families and series in a [`Memory`], and the stripes that hold their cells.
@@ -95,6 +107,33 @@ use std::sync::Arc;
 pub struct Engine {
     arena: &'static Arena,
     root: Arc<RootLease>,
+    on_conflict: OnConflict,
+    gauge_mode: GaugeMode,
+}
+
+/// What happens when a family is registered that differs from the one of its name in the memory.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::Storage;
+/// use pytheus_core::engine::{Engine, OnConflict};
+///
+/// let engine = Engine::private()?.on_conflict(OnConflict::Replace);
+/// let storage = Storage::striped(engine);
+/// # let _ = storage;
+/// # Ok::<(), pytheus_core::BackendError>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OnConflict {
+    /// Registering fails with [`RegisterError::Conflict`](crate::RegisterError::Conflict).
+    #[default]
+    Fail,
+    /// The family that is there is unregistered for everybody, and the new one begins at zero. Who
+    /// holds handles of the old one counts on into cells that nobody reads.
+    Replace,
 }
 
 impl Engine {
@@ -118,7 +157,33 @@ impl Engine {
             Some(at) => at,
             None => arena.allocate_record(size_of::<Root>().div_ceil(8))?,
         };
-        Ok(Self { arena, root: Arc::new(RootLease { arena, at, private: true }) })
+        Ok(Self::at(arena, at, Lifetime::Table))
+    }
+
+    fn at(arena: &'static Arena, at: u32, lifetime: Lifetime) -> Self {
+        Self {
+            arena,
+            root: Arc::new(RootLease { arena, at, lifetime }),
+            on_conflict: OnConflict::Fail,
+            gauge_mode: GaugeMode::Shared,
+        }
+    }
+
+    /// The same table, where registering a family that differs from the one there does this.
+    #[must_use]
+    pub fn on_conflict(self, on_conflict: OnConflict) -> Self {
+        Self { on_conflict, ..self }
+    }
+
+    /// The same table, where gauges have this mode that choose none.
+    #[must_use]
+    pub fn gauge_mode(self, gauge_mode: GaugeMode) -> Self {
+        Self { gauge_mode, ..self }
+    }
+
+    /// The mode of gauges that choose none.
+    pub(crate) fn default_gauge_mode(&self) -> GaugeMode {
+        self.gauge_mode
     }
 
     /// The table in a memory of your own: empty if the memory is new, else what it holds.
@@ -144,7 +209,7 @@ impl Engine {
             }
             at => at,
         };
-        Ok(Self { arena, root: Arc::new(RootLease { arena, at, private: false }) })
+        Ok(Self::at(arena, at, Lifetime::Process))
     }
 
     /// Whether other processes may write here too.
@@ -166,17 +231,84 @@ static FREE_ROOTS: ForkMutex<Vec<u32>> = ForkMutex::new(Vec::new());
 struct RootLease {
     arena: &'static Arena,
     at: u32,
-    private: bool,
+    lifetime: Lifetime,
+}
+
+// SAFETY: an arena to be freed may be freed by any thread.
+unsafe impl Send for RootLease {}
+// SAFETY: as above; until then it is only read.
+unsafe impl Sync for RootLease {}
+
+/// What ends when nobody uses a table any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lifetime {
+    /// Nothing before the process does.
+    Process,
+    /// The table.
+    Table,
+    /// The arena, a box.
+    Arena(NonNull<Arena>),
+}
+
+/// A table in a [`Memory`] that is only read.
+///
+/// It writes nothing, so the memory may be mapped without permission to. It gives the memory back when
+/// it is dropped. Cheap to clone; clones are the same view.
+///
+/// # Examples
+///
+/// See `pytheus_backend_shm::Reader`, which is one.
+#[derive(Debug, Clone)]
+pub struct View(Engine);
+
+impl View {
+    /// The table in `memory`: what is there at each visit, nothing if there is none.
+    ///
+    /// Of the memory's methods only [`name`](Memory::name), [`geometry`](Memory::geometry),
+    /// [`base`](Memory::base), [`is_alive`](Memory::is_alive) and [`sharing`](Memory::sharing) are
+    /// called, and of the latter only [`is_attached`](Sharing::is_attached).
+    ///
+    /// # Errors
+    ///
+    /// A geometry that is not possible.
+    pub fn new(memory: impl Memory) -> Result<Self, BackendError> {
+        let arena = Box::into_raw(Box::new(Arena::read_only(Box::new(memory))?));
+        let arena = NonNull::new(arena).unwrap_or_else(|| unreachable!("a box has an address"));
+        // SAFETY: it is freed with the last clone of the view, and what refers to it does not leave a
+        // visit, for which the view is borrowed.
+        Ok(Self(Engine::at(unsafe { arena.as_ref() }, NO_RECORD, Lifetime::Arena(arena))))
+    }
+
+    /// What is there now, read while it is visited.
+    pub fn collect(&self) -> Collection {
+        Collection::new(self.clone())
+    }
+}
+
+impl Visit for View {
+    fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
+        match self.0.arena.root().load(Ordering::Acquire) {
+            NO_RECORD => Ok(()),
+            at => {
+                let root =
+                    Arc::new(RootLease { arena: self.0.arena, at, lifetime: Lifetime::Process });
+                // `self` keeps the arena.
+                Engine { root, ..self.0.clone() }.visit(visitor)
+            }
+        }
+    }
 }
 
 impl Drop for RootLease {
     fn drop(&mut self) {
-        if !self.private {
-            return;
+        match self.lifetime {
+            Lifetime::Process => {}
+            Lifetime::Table => {
+                Engine::at(self.arena, self.at, Lifetime::Process).unregister_all();
+                FREE_ROOTS.lock().push(self.at);
+            }
+            // SAFETY: it was a box in `View::new`, and this was the last one to know it.
+            Lifetime::Arena(arena) => drop(unsafe { Box::from_raw(arena.as_ptr()) }),
         }
-        // A lease that is never shared: it only lends its root for the clean-up.
-        let root = Arc::new(Self { arena: self.arena, at: self.at, private: false });
-        Engine { arena: self.arena, root }.unregister_all();
-        FREE_ROOTS.lock().push(self.at);
     }
 }

@@ -3,11 +3,13 @@
 use super::arena::{Arena, arena_at, shared_cell_at};
 use super::families;
 use super::known::Known;
+use super::per_process::ModeCode;
 use super::read;
-use super::slots::{Stripe, update_cell, with_borrowed_stripe, with_stripe};
+use super::sharing;
+use super::slots::{SLOTS, Stripe, update_cell, with_borrowed_stripe, with_stripe};
 use super::stripe::{Cells as _, holders};
 use crate::primitive::{AtomicU64, Ordering};
-use crate::visit::{Kind, Number};
+use crate::visit::{GaugeMode, Kind, Number};
 
 /// The address of a series' cells in every stripe of an engine.
 ///
@@ -15,11 +17,15 @@ use crate::visit::{Kind, Number};
 /// cloning and dropping contend with nobody and the cells are not used for another series before the
 /// last holder is gone.
 pub(crate) struct Place {
-    /// The slot of the engine, the number of the family among those that are [`Known`] from bit 16,
+    /// The slot of the engine, a [`ModeCode`] from bit 12, the number of the family among those that are [`Known`] from bit 16,
     /// the offset of the cells from bit 32. One word, so that it is never put together in memory: what
     /// is written in parts and read as a whole takes a processor five times as long.
     packed: u64,
 }
+
+/// Where the [`ModeCode`] stands, in four bits that no slot has.
+const MODE_SHIFT: u32 = 12;
+const _: () = assert!(SLOTS.is_power_of_two() && SLOTS <= 1 << MODE_SHIFT);
 
 /// How the cells of a series are laid out, from its offset.
 pub(super) mod layout {
@@ -52,20 +58,21 @@ impl Place {
     /// A holder of the cells at `offset`, a published run, that were found in an entry. Whoever asks
     /// sees afterwards whether the entry is still what it was.
     #[inline(always)]
-    pub(super) fn find(slot: u16, family: u16, offset: u32) -> Self {
+    pub(super) fn find(slot: u16, family: u16, offset: u32, mode: ModeCode) -> Self {
         with_stripe(slot, offset, |stripe| {
-            holders::count_found(stripe.cell(offset + layout::HOLDERS));
+            holders::count_found(stripe.holder_cell(offset + layout::HOLDERS));
         });
-        Self::pack(slot, family, offset)
+        sharing::mark_held(slot, offset);
+        Self::pack(slot, family, offset, mode)
     }
 
     /// A new holder of cells that are held already.
     #[inline]
-    fn hold(slot: u16, family: u16, offset: u32) -> Self {
-        with_stripe(slot, offset, |stripe| {
-            holders::count_made(stripe.cell(offset + layout::HOLDERS));
+    fn hold_too(&self) -> Self {
+        with_stripe(self.slot(), self.offset(), |stripe| {
+            holders::count_made(stripe.holder_cell(self.offset() + layout::HOLDERS));
         });
-        Self::pack(slot, family, offset)
+        Self { packed: self.packed }
     }
 
     /// Adds a whole amount; saturates.
@@ -190,13 +197,20 @@ impl Place {
     }
 
     #[inline(always)]
-    fn pack(slot: u16, family: u16, offset: u32) -> Self {
-        Self { packed: u64::from(slot) | u64::from(family) << 16 | u64::from(offset) << 32 }
+    fn pack(slot: u16, family: u16, offset: u32, mode: ModeCode) -> Self {
+        let low = u64::from(slot) | u64::from(mode.0) << MODE_SHIFT;
+        Self { packed: low | u64::from(family) << 16 | u64::from(offset) << 32 }
+    }
+
+    /// If it is a gauge with a value for each process, what they come to.
+    #[inline(always)]
+    pub(crate) fn mode(&self) -> Option<GaugeMode> {
+        ModeCode((self.packed as u16 >> MODE_SHIFT) as u8).mode()
     }
 
     #[inline(always)]
     fn slot(&self) -> u16 {
-        self.packed as u16
+        self.packed as u16 % SLOTS as u16
     }
 
     #[inline(always)]
@@ -247,21 +261,26 @@ fn observe(stripe: Stripe, offset: u32, count: u32, value: f64) {
     });
 }
 
+/// Whether a handle of this process holds the cells at `offset`.
+pub(super) fn is_held_here(arena: &Arena, offset: u32) -> bool {
+    holders::is_held(|| arena.holders_with(offset), offset + layout::HOLDERS)
+}
+
 /// Whether anybody holds the cells at `offset`. Once nobody can find the series any more, a `false`
 /// stays one.
 pub(super) fn is_held(arena: &Arena, offset: u32) -> bool {
-    holders::is_held(|| arena.stripes_with(offset), offset + layout::HOLDERS)
+    is_held_here(arena, offset) || arena.is_held_elsewhere(offset)
 }
 
-/// How often a holder of the cells at `offset` was made.
+/// How often a holder of the cells at `offset` was made in this process.
 pub(super) fn times_held(arena: &Arena, offset: u32) -> u32 {
-    holders::times_held(arena.stripes_with(offset), offset + layout::HOLDERS)
+    holders::times_held(arena.holders_with(offset), offset + layout::HOLDERS)
 }
 
 impl Clone for Place {
     #[inline]
     fn clone(&self) -> Self {
-        Self::hold(self.slot(), self.family_number(), self.offset())
+        self.hold_too()
     }
 }
 
@@ -269,8 +288,9 @@ impl Drop for Place {
     #[inline]
     fn drop(&mut self) {
         with_stripe(self.slot(), self.offset(), |stripe| {
-            holders::count_dropped(stripe.cell(self.offset() + layout::HOLDERS));
+            holders::count_dropped(stripe.holder_cell(self.offset() + layout::HOLDERS));
         });
+        sharing::was_dropped(self.slot(), self.offset());
     }
 }
 

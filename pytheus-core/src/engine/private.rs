@@ -72,13 +72,6 @@ impl Private {
 }
 
 impl Private {
-    fn bytes(&self, area: Area) -> usize {
-        match area {
-            Area::Records => self.geometry.record_bytes,
-            Area::Stripe(_) => self.geometry.stripe_bytes,
-        }
-    }
-
     /// Gives access to a range of an area.
     fn open(&self, area: Area, range: Range<usize>) -> std::io::Result<()> {
         // SAFETY: the engine asks for ranges within an area, which is ours alone. Opening what is
@@ -148,6 +141,7 @@ unsafe impl Memory for Private {
             Area::Stripe(stripe) => {
                 self.geometry.record_bytes + stripe as usize * self.geometry.stripe_bytes
             }
+            Area::Marks(_) => unreachable!("private memory is not shared"),
         };
         // SAFETY: the mapping holds the records and all stripes of the geometry.
         unsafe { self.base.add(offset) }
@@ -157,7 +151,7 @@ unsafe impl Memory for Private {
         let result = if range.start >= HUGE_FROM {
             // Whole huge pages, or the system would not use them.
             let start = range.start / HUGE_PAGE * HUGE_PAGE;
-            let end = range.end.next_multiple_of(HUGE_PAGE).min(self.bytes(area));
+            let end = range.end.next_multiple_of(HUGE_PAGE).min(self.geometry.bytes(area));
             self.open(area, start..end).inspect(|()| self.advise_huge(area, start..end))
         } else {
             self.open(area, range.clone())
@@ -168,11 +162,11 @@ unsafe impl Memory for Private {
         })
     }
 
-    fn owner(&self) -> NonZeroU64 {
-        NonZeroU64::new(fork::generation()).unwrap_or(NonZeroU64::MIN)
+    fn owner(&self) -> Option<NonZeroU64> {
+        NonZeroU64::new(fork::generation())
     }
 
     fn is_alive(&self, owner: NonZeroU64) -> bool {
-        owner == self.owner()
+        self.owner() == Some(owner)
     }
 }

@@ -61,15 +61,6 @@ pub(crate) struct Found {
     pub(super) cells: u32,
 }
 
-impl Found {
-    /// A holder of the series, if it is still there, in the family with this number.
-    #[inline(always)]
-    pub(super) fn hold(&self, arena: &Arena, family: u16) -> Option<Place> {
-        let place = Place::find(arena.slot(), family, self.cells);
-        (arena.entry(self.at).state_now() == self.state).then_some(place)
-    }
-}
-
 /// What a thread remembers of one look-up: a cache line.
 struct Slot {
     trace: Trace,
@@ -191,7 +182,15 @@ impl Family {
         let trace = Trace::new(arena, id, values);
         let recalled = RECENT.try_with(|recent| recent.try_borrow().ok()?.recall(trace, values));
         let found = recalled.ok().flatten().ok_or(trace)?;
-        found.hold(arena, self.number).ok_or(trace)
+        self.hold_found(found).ok_or(trace)
+    }
+
+    /// A holder of the series that was found, if it is still there.
+    #[inline(always)]
+    pub(super) fn hold_found(&self, found: Found) -> Option<Place> {
+        let arena = self.arena();
+        let place = Place::find(arena.slot(), self.number, found.cells, self.mode);
+        (arena.entry(found.at).state_now() == found.state).then_some(place)
     }
 }
 

@@ -17,46 +17,65 @@ pub(super) const WORD: usize = size_of::<u64>();
 pub(super) const NO_RECORD: u32 = 0;
 
 impl Arena {
-    /// The record at `at`, which must come from this arena.
+    /// The record at `at`. If there is none, because the memory is damaged, something that reads as
+    /// zero and is nobody's.
     #[inline]
     pub(super) fn record<R: Record>(&self, at: u32) -> &'static R {
-        debug_assert!((at as usize * WORD) < self.geometry.record_bytes);
-        // SAFETY: offsets come from `allocate_record` or from records written by this library, so
-        // the record is committed; it is aligned because offsets count words.
-        unsafe { self.records.add(at as usize * WORD).cast::<R>().as_ref() }
+        const { assert!(size_of::<R>() <= size_of_val(&NOWHERE)) };
+        // SAFETY: the words belong to the memory or to `NOWHERE`, which is large enough; they are
+        // aligned, and any bytes are valid.
+        unsafe { self.words(at, size_of::<R>().div_ceil(WORD)).cast::<R>().as_ref() }
     }
 
-    /// The word at `at`, which must belong to a record of this arena.
-    #[inline]
-    pub(super) fn word(&self, at: u32) -> &'static AtomicU64 {
-        debug_assert!((at as usize * WORD) < self.geometry.record_bytes);
-        // SAFETY: as for `record`.
-        unsafe { self.records.add(at as usize * WORD).cast::<AtomicU64>().as_ref() }
-    }
-
-    /// The `count` half words from `at` on, which must belong to a record of this arena.
+    /// The `count` half words from `at` on.
     #[inline]
     pub(super) fn half_words(&self, at: u32, count: usize) -> &'static [AtomicU32] {
-        debug_assert!(
-            (at as usize * WORD + count * size_of::<AtomicU32>()) <= self.geometry.record_bytes
-        );
+        let first = self.words(at, count.div_ceil(2)).cast::<AtomicU32>();
         // SAFETY: as for `record`.
-        unsafe {
-            let first = self.records.add(at as usize * WORD).cast::<AtomicU32>();
-            NonNull::slice_from_raw_parts(first, count).as_ref()
+        unsafe { NonNull::slice_from_raw_parts(first, count).as_ref() }
+    }
+
+    /// Where so many words begin that can be touched: those at `at`, or [`NOWHERE`].
+    #[inline(always)]
+    fn words(&self, at: u32, count: usize) -> NonNull<AtomicU64> {
+        if !self.can_read(u64::from(at) + count as u64) {
+            return nowhere(count);
         }
+        // SAFETY: within the records, as far as they are committed.
+        unsafe { self.records.add(at as usize * WORD).cast::<AtomicU64>() }
+    }
+
+    /// The words from `at` on, as many as can be touched.
+    #[inline(always)]
+    fn text(&self, at: u32, words: usize) -> &'static [AtomicU64] {
+        if !self.can_read(u64::from(at) + words as u64) {
+            return &[];
+        }
+        // SAFETY: as for `record`.
+        unsafe { NonNull::slice_from_raw_parts(self.words(at, 0), words).as_ref() }
     }
 
     /// Writes bytes to the words from `at` on, the last one padded with zeros.
     pub(super) fn write_bytes(&self, at: u32, bytes: &[u8]) {
-        for (at, word) in (at..).zip(words_of(bytes)) {
-            self.word(at).store(word, Ordering::Relaxed);
+        for (place, word) in self.text(at, bytes.len().div_ceil(WORD)).iter().zip(words_of(bytes)) {
+            place.store(word, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the words from `at` on are these.
+    pub(super) fn is_text(&self, at: u32, bytes: &[u8]) -> bool {
+        let words = bytes.len().div_ceil(WORD);
+        let text = self.text(at, words);
+        text.len() == words
+            && text.iter().zip(words_of(bytes)).all(|(at, word)| at.load(Ordering::Relaxed) == word)
     }
 
     /// Reads so many bytes from the words from `at` on, in place of what `bytes` held.
     pub(super) fn read_bytes(&self, at: u32, count: usize, bytes: &mut Vec<u8>) {
         bytes.clear();
+        if !self.can_read(u64::from(at) + count.div_ceil(WORD) as u64) {
+            return;
+        }
         bytes.resize(count.next_multiple_of(WORD), 0);
         self.read_words(at, bytes.as_chunks_mut().0);
         bytes.truncate(count);
@@ -65,10 +84,19 @@ impl Arena {
     /// Reads the words from `at` on.
     #[inline]
     pub(super) fn read_words(&self, at: u32, words: &mut [[u8; WORD]]) {
-        for (at, word) in (at..).zip(words) {
-            *word = self.word(at).load(Ordering::Relaxed).to_le_bytes();
+        for (from, word) in self.text(at, words.len()).iter().zip(words) {
+            *word = from.load(Ordering::Relaxed).to_le_bytes();
         }
     }
+}
+
+/// What stands for a record that is not there. Nobody relies on what is in it.
+static NOWHERE: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+
+#[cold]
+fn nowhere(words: usize) -> NonNull<AtomicU64> {
+    debug_assert!(words <= NOWHERE.len());
+    NonNull::from_ref(&NOWHERE[0])
 }
 
 /// Bytes as whole words, the last one padded with zeros.

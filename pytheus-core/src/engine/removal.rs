@@ -12,6 +12,9 @@ impl Family {
     pub(crate) fn remove(&self, labels: &str) -> bool {
         let arena = self.arena();
         let key = Key::new(arena, labels.as_bytes());
+        if arena.owner().is_none() {
+            return false;
+        }
         let found = self.body().index.locate(arena, key);
         found.is_some_and(|at| {
             let seen = arena.entry(at).state();
@@ -30,7 +33,11 @@ impl Family {
         let arena = self.arena();
         self.remove_where(|labels, at, seen| {
             let cells = arena.entry(at).body.load(Ordering::Relaxed);
-            let held = place::is_held(arena, cells);
+            if !arena.is_run(cells, self.body().run.load(Ordering::Relaxed)) {
+                return false;
+            }
+            let held =
+                !arena.pin(|pinned| arena.release(pinned, cells)) || place::is_held(arena, cells);
             // How often a record was held only grows, whatever series are in it.
             let use_number = u64::from(at) << 32 | u64::from(place::times_held(arena, cells));
             !keep(labels, use_number, held) && self.expire(at, seen)
@@ -41,6 +48,9 @@ impl Family {
         let arena = self.arena();
         let mut text = Vec::new();
         let mut removed = 0;
+        if arena.owner().is_none() {
+            return 0;
+        }
         for at in self.body().series.iter(arena) {
             let Some(seen) = read_key(arena, at, &mut text) else { continue };
             if !self.is_registered() {
@@ -164,6 +174,7 @@ impl Family {
         if !entry.change(seen, removed) {
             return false;
         }
+        arena.retire_run(entry.body.load(Ordering::Relaxed));
         body.index.unlink(arena, at);
         entry.set_stamp(arena.retire());
         entry.change(removed, removed.with(state::UNLINKED));

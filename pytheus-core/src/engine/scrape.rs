@@ -2,7 +2,8 @@
 
 use super::Engine;
 use super::exemplars;
-use super::place::layout;
+use super::per_process::{self, ModeCode};
+use super::place::{layout, run_length};
 use super::read;
 use super::series::{Family, is_still};
 use super::slots::Stripe;
@@ -14,6 +15,7 @@ use crate::visit::{Exemplar, FamilyDesc, GaugeMode, Kind, Stop, Value, Visitor};
 
 impl Visit for Engine {
     fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
+        self.arena.release_retired();
         let families = self.families();
         let mut own =
             OwnMetrics::new(families.iter().map(|(desc, family)| {
@@ -50,6 +52,9 @@ impl Family {
         let Scratch { values, text, with_pid, counts, active } = scratch;
         let identity = &desc.identity;
         let frame = Frame::new(identity.label_names.as_deref());
+        let is_per_process =
+            arena.is_shared() && ModeCode::new(identity.gauge_mode).is_per_process();
+        let run = run_length(identity.kind, identity.buckets.len());
         let has_exemplars = self.body().has_exemplars.load(Ordering::Acquire) != 0;
         let mut found: Vec<Option<exemplars::Read>> = Vec::new();
         let epoch = arena.epoch();
@@ -68,6 +73,9 @@ impl Family {
                 continue;
             };
             let cells = entry.body.load(Ordering::Relaxed);
+            if !arena.is_run(cells, run) {
+                continue;
+            }
             let held = |(limit, _): &&(u32, Stripe)| cells < *limit;
             let stripes = stripes.iter().filter(held).map(|(_, stripe)| *stripe);
             let created = Some(entry.created());
@@ -80,6 +88,13 @@ impl Family {
                     }
                     let exemplar = found.first().and_then(Option::as_ref).map(as_exemplar);
                     Value::Counter { total: read::counter(stripes, cells), created, exemplar }
+                }
+                Kind::Gauge if is_per_process => {
+                    if is_still(arena, at, seen) && self.is_registered() {
+                        let word = cells + layout::VALUE;
+                        per_process::visit(arena, word, identity.gauge_mode, labels, visitor)?;
+                    }
+                    continue;
                 }
                 Kind::Gauge => Value::Gauge { value: read::gauge(arena, cells) },
                 Kind::UpDownCounter => Value::Gauge { value: read::up_down(stripes, cells) },

@@ -4,7 +4,8 @@ use super::Engine;
 use super::arena::Arena;
 use super::entries::{Key, MAX_TEXT_BYTES, State, state};
 use super::exemplars;
-use super::families::Body;
+use super::families::{Body, MOST_TURNS};
+use super::per_process::{self, ModeCode};
 use super::place::{self, Place, layout};
 use super::recent::Found;
 use super::records::NO_RECORD;
@@ -24,6 +25,8 @@ pub(crate) struct Family {
     pub(super) registered: State,
     /// Among those that are [`Known`](super::known::Known).
     pub(super) number: u16,
+    /// What a value for each process comes to, if it is a gauge that has one.
+    pub(super) mode: ModeCode,
 }
 
 /// Why there is no series.
@@ -90,15 +93,16 @@ impl Family {
         if key.text.len() > MAX_TEXT_BYTES {
             return Err(NoRoom::Memory(too_long(arena, key.text.len())));
         }
+        arena.must_have_owner().map_err(NoRoom::Memory)?;
         let body = self.body();
-        loop {
+        for _ in 0..MOST_TURNS {
             if !body.counts.begin(cap) {
                 return self.find_what_is_being_made(key).ok_or(NoRoom::Cap);
             }
             let created = arena.pin(|pinned| self.create(pinned, key, now));
             body.counts.end(matches!(created, Ok(Created::Shown(_) | Created::ByUs)));
             if let Created::Shown(found) = created?
-                && let Some(place) = found.hold(arena, self.number)
+                && let Some(place) = self.hold_found(found)
             {
                 return Ok(place);
             }
@@ -106,6 +110,11 @@ impl Family {
                 return Ok(place);
             }
         }
+        Err(NoRoom::Memory(BackendError::new(
+            arena.name(),
+            BackendErrorKind::Corrupt,
+            "a series is neither there nor can it be made",
+        )))
     }
 
     /// The series with this key, if those who are making series right now make it: with them the
@@ -192,7 +201,9 @@ impl Family {
         let (arena, body) = (self.arena(), self.body());
         if let Some(at) = self.recycle(pinned, key) {
             let entry = arena.entry(at);
-            self.zero(entry.body.load(Ordering::Relaxed));
+            let cells = entry.body.load(Ordering::Relaxed);
+            self.zero(cells);
+            arena.use_run(cells);
             entry.set_created(now);
             entry.change(entry.state(), entry.state().with(state::PENDING));
             return Ok(at);
@@ -211,7 +222,7 @@ impl Family {
     }
 
     /// An entry that was unlinked and that nobody holds any more.
-    fn recycle(&self, _: &Pinned, key: Key<'_>) -> Option<u32> {
+    fn recycle(&self, pinned: &Pinned, key: Key<'_>) -> Option<u32> {
         let (arena, body) = (self.arena(), self.body());
         if body.unlinked.load(Ordering::Relaxed) == 0 {
             return None;
@@ -219,10 +230,13 @@ impl Family {
         let found = body.series.sweep(arena, &body.cursor, SWEEP, |at| {
             let entry = arena.entry(at);
             let seen = entry.state();
+            let cells = entry.body.load(Ordering::Relaxed);
             seen.is(state::UNLINKED)
-                && entry.fits(key)
+                && arena.is_run(cells, body.run.load(Ordering::Relaxed))
                 && arena.is_forgotten(entry.epoch())
-                && !place::is_held(arena, entry.body.load(Ordering::Relaxed))
+                && arena.release(pinned, cells)
+                && !place::is_held(arena, cells)
+                && entry.fits(key)
                 && arena.claim(at, seen, key)
         });
         if found.is_some() {
@@ -243,10 +257,12 @@ impl Family {
         }
         for cell in values {
             let word = arena.shared_cell(cell);
-            if body.has_exemplars.load(Ordering::Relaxed) == 0 {
-                word.store(0, Ordering::Relaxed);
-            } else {
+            if body.is_per_process.load(Ordering::Relaxed) != 0 {
+                per_process::clear(arena, word);
+            } else if body.has_exemplars.load(Ordering::Relaxed) != 0 {
                 exemplars::clear(arena, word);
+            } else {
+                word.store(0, Ordering::Relaxed);
             }
         }
     }
@@ -281,7 +297,10 @@ impl Family {
             }
             let live = seen.with(state::LIVE);
             let cells = entry.body.load(Ordering::Relaxed);
-            let place = Place::find(arena.slot(), self.number, cells);
+            if !arena.is_run(cells, self.body().run.load(Ordering::Relaxed)) {
+                return None;
+            }
+            let place = Place::find(arena.slot(), self.number, cells, self.mode);
             let now = entry.state_now();
             if now == live {
                 return Some((place, Found { at, state: live, cells }));

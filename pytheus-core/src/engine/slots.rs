@@ -3,11 +3,12 @@
 
 use super::arena::{Arena, arena_at};
 use super::fork;
-use super::stripe::{Cells, Header, Lease};
+use super::memory::{LAST_FOR_SIGNALS, LAST_FOR_THREADS};
+use super::stripe::{Cells, Header};
 use crate::primitive::AtomicU64;
 use crossbeam::utils::Backoff;
 use std::cell::Cell;
-use std::ops::Range;
+use std::ops::RangeInclusive;
 use std::ptr::NonNull;
 
 /// How many memories one process can have open. All engines on private memory share one.
@@ -21,6 +22,9 @@ const _: () = assert!(size_of::<Header>() <= HEADER_BYTES);
 #[derive(Clone, Copy)]
 pub(crate) struct Stripe {
     cells: NonNull<AtomicU64>,
+    /// Where this process counts who holds the runs: in the cells themselves, or in what it keeps for
+    /// itself of a shared memory.
+    holders: NonNull<AtomicU64>,
 }
 
 impl Stripe {
@@ -28,11 +32,32 @@ impl Stripe {
     ///
     /// `cells` must point `HEADER_BYTES` behind a committed header of a memory that stays mapped.
     pub(super) const unsafe fn new(cells: NonNull<AtomicU64>) -> Self {
-        Self { cells }
+        Self { cells, holders: cells }
+    }
+
+    /// The same with holders counted elsewhere.
+    ///
+    /// # Safety
+    ///
+    /// What was said of the cells must be true of `holders`, too.
+    pub(super) const unsafe fn with_holders(self, holders: NonNull<AtomicU64>) -> Self {
+        Self { holders, ..self }
     }
 
     pub(super) fn cells(&self) -> NonNull<AtomicU64> {
         self.cells
+    }
+
+    /// The same with the counts of holders in place of the cells.
+    pub(super) fn holders_side(self) -> Self {
+        Self { cells: self.holders, ..self }
+    }
+
+    /// The cell at `index` where this process counts holders.
+    #[inline(always)]
+    pub(super) fn holder_cell(&self, index: u32) -> &AtomicU64 {
+        // SAFETY: as for the cells: the limit is not beyond what is open of the holders.
+        unsafe { self.holders.add(index as usize).as_ref() }
     }
 
     #[inline(always)]
@@ -67,6 +92,8 @@ const BORROWS_BETWEEN_LOOKS: u32 = 256;
 
 struct Table {
     entries: [Entry; SLOTS],
+    /// Where the holders are counted, beside the cells of `entries`.
+    holders: [Cell<NonNull<AtomicU64>>; SLOTS],
     /// Set while a lease is under way, during which the allocator may call us again.
     leasing: Cell<bool>,
 }
@@ -78,6 +105,7 @@ thread_local! {
             entries: [const {
                 Entry { cells: Cell::new(NonNull::dangling()), limit: Cell::new(0), borrow: Cell::new(0) }
             }; SLOTS],
+            holders: [const { Cell::new(NonNull::dangling()) }; SLOTS],
             leasing: Cell::new(false),
         }
     };
@@ -109,6 +137,11 @@ impl Drop for Leases {
             }
         }
     }
+}
+
+/// A number that no other thread has that is alive, and that a thread keeps over a fork.
+pub(super) fn thread() -> usize {
+    HOT.with(|hot| std::ptr::from_ref(hot).addr())
 }
 
 /// Makes every update of this thread take the slow path first. Async-signal-safe.
@@ -158,8 +191,10 @@ pub(super) fn update_cell<A: Copy>(
 #[inline(always)]
 fn own_stripe(slot: u16, offset: u32) -> Option<Stripe> {
     HOT.with(|hot| {
-        let entry = &hot.entries[slot as usize % SLOTS];
-        (offset < entry.limit.get()).then(|| Stripe { cells: entry.cells.get() })
+        let slot = slot as usize % SLOTS;
+        let entry = &hot.entries[slot];
+        (offset < entry.limit.get())
+            .then(|| Stripe { cells: entry.cells.get(), holders: hot.holders[slot].get() })
     })
 }
 
@@ -211,12 +246,14 @@ fn own(arena: &'static Arena, offset: u32) -> Option<Stripe> {
         if hot.leasing.replace(true) {
             return None;
         }
-        let stripe = LEASES.try_with(|leases| leases.stripe(arena)).ok().flatten();
-        let grown = stripe.filter(|stripe| {
-            let limit = arena.grow(*stripe, offset);
+        let leased = LEASES.try_with(|leases| leases.stripe(arena)).ok().flatten();
+        let grown = leased.and_then(|number| {
+            let stripe = arena.stripe(number);
+            let limit = arena.grow(number, offset);
             entry.cells.set(stripe.cells);
+            hot.holders[arena.slot() as usize % SLOTS].set(stripe.holders);
             entry.limit.set(limit);
-            offset < limit
+            (offset < limit).then_some(stripe)
         });
         hot.leasing.set(false);
         if grown.is_none() {
@@ -227,8 +264,8 @@ fn own(arena: &'static Arena, offset: u32) -> Option<Stripe> {
 }
 
 impl Leases {
-    /// The stripe this thread has of `arena`, leased now if it has none.
-    fn stripe(&self, arena: &'static Arena) -> Option<Stripe> {
+    /// The number of the stripe this thread has of `arena`, leased now if it has none.
+    fn stripe(&self, arena: &'static Arena) -> Option<u32> {
         let now = fork::generation();
         if self.generation.replace(now) != now {
             self.stripes.iter().for_each(|stripe| stripe.set(NO_STRIPE));
@@ -237,35 +274,56 @@ impl Leases {
         if lease.get() == NO_STRIPE {
             lease.set(arena.lease()?);
         }
-        Some(arena.stripe(lease.get().into()))
+        Some(lease.get().into())
     }
 }
 
 /// The stripes that threads without one of their own borrow, and those that signal handlers borrow:
-/// a handler must not wait for what the thread it interrupted has borrowed.
-const FOR_THREADS: Range<u32> = 1..6;
-const FOR_SIGNALS: Range<u32> = FOR_THREADS.end..1 + Arena::BORROWABLE;
+/// a handler must not wait for what the thread it interrupted has borrowed. In the last one of either
+/// there is always room.
+const FOR_THREADS: RangeInclusive<u32> = 1..=LAST_FOR_THREADS;
+const FOR_SIGNALS: RangeInclusive<u32> = LAST_FOR_THREADS + 1..=LAST_FOR_SIGNALS;
 
 /// One of the stripes that any thread may write for a moment, as its sole writer.
-fn borrow(arena: &'static Arena, offset: u32, among: Range<u32>) -> Access {
+fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Access {
+    let Some(me) = arena.owner() else { return nowhere(arena) };
+    let (first, last) = among.into_inner();
     // Threads have stacks of their own, so this spreads them without thread-local storage.
     let here = 0_u8;
-    let first = (&raw const here as usize >> 12) as u32;
+    let start = (&raw const here as usize >> 12) as u32;
     let backoff = Backoff::new();
     loop {
-        let choice = among.end - among.start;
+        // Whether somebody who is busy is dead is worth a system call only if it takes long.
+        let patient = !backoff.is_completed();
+        let choice = last + 1 - first;
         for turn in 0..choice {
-            let stripe = arena.stripe(among.start + first.wrapping_add(turn) % choice);
-            if stripe.header().lease(&stripe, arena.owner(), |holder| arena.is_alive(holder))
-                == Lease::Granted
-            {
-                if offset >= stripe.header().limit() {
-                    stripe.header().publish_limit(arena.common_limit());
-                }
+            let number = first + start.wrapping_add(turn) % choice;
+            if !arena.lease_one(number, me, |holder| patient || arena.is_alive(holder)) {
+                continue;
+            }
+            let stripe = arena.stripe(number);
+            // To make room may allocate, which a signal handler must not.
+            let may_grow = last == LAST_FOR_THREADS || number == last;
+            if may_grow && offset < arena.grow(number, offset) || arena.reaches(number, offset) {
                 return Access { stripe, borrowed: true };
+            }
+            stripe.header().give_back();
+            if number == last {
+                // A place in a memory that is damaged, or private memory refused.
+                return nowhere(arena);
             }
         }
         backoff.snooze();
+    }
+}
+
+/// Where an update is lost.
+#[cold]
+fn nowhere(arena: &'static Arena) -> Access {
+    match arena.nowhere() {
+        Some(stripe) => Access { stripe, borrowed: false },
+        // Private memory has an owner and keeps what is committed.
+        None => unreachable!("{arena:?} has lost its cells"),
     }
 }
 
@@ -275,6 +333,6 @@ mod tests {
 
     #[test]
     fn the_table_costs_a_thread_little() {
-        assert!(size_of::<Table>() <= 16 * SLOTS + 16);
+        assert!(size_of::<Table>() <= 24 * SLOTS + 16);
     }
 }

@@ -3,7 +3,7 @@
 use super::{Family, FamilyCore, LabelSpec, OpenFamily, Partial, Spec, TypedFamily};
 use crate::labels::LabelSet;
 use crate::metric::{Gauge, Histogram, Metric, StateSet};
-use crate::visit::GaugeMode;
+use crate::visit::{GaugeMode, Kind};
 use crate::{RegisterError, Registry};
 use std::fmt;
 use std::marker::PhantomData;
@@ -217,7 +217,10 @@ pub struct FamilyBuilder<'r, M: Metric, S = Bare> {
 
 impl<'r, M: Metric> FamilyBuilder<'r, M, Bare> {
     pub(crate) fn new(registry: &'r Registry, name: &str, help: &str) -> Self {
-        let spec = Spec::new(name, help, M::KIND);
+        let mut spec = Spec::new(name, help, M::KIND);
+        if M::KIND == Kind::Gauge {
+            spec.gauge_mode = registry.gauge_mode();
+        }
         Self { registry, spec, shape: PhantomData }
     }
 
@@ -343,7 +346,8 @@ impl<S> FamilyBuilder<'_, Histogram, S> {
 }
 
 impl<S> FamilyBuilder<'_, Gauge, S> {
-    /// What the values of several processes become.
+    /// What the values of several processes become. Unless it is said, the backend decides:
+    /// [`GaugeMode::Shared`] in memory.
     pub fn mode(mut self, mode: GaugeMode) -> Self {
         self.spec.gauge_mode = mode;
         self

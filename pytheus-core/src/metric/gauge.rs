@@ -42,7 +42,10 @@ impl Gauge {
     pub fn set(&self, value: impl Amount) {
         let value = value.to_f64();
         match &self.at {
-            At::Striped(place) => place.shared().store(value.to_bits(), Ordering::Relaxed),
+            At::Striped(place) => match place.mode() {
+                None => place.shared().store(value.to_bits(), Ordering::Relaxed),
+                Some(mode) => place.set_here(mode, value),
+            },
             At::Cell(cell) => cell.set(value),
         }
     }
@@ -52,11 +55,15 @@ impl Gauge {
     pub fn add(&self, amount: impl Amount) {
         let amount = amount.to_f64();
         match &self.at {
-            At::Striped(place) => {
-                let moved = |bits| Some((f64::from_bits(bits) + amount).to_bits());
-                // Never fails: `moved` always has an answer.
-                let _ = place.shared().fetch_update(Ordering::Relaxed, Ordering::Relaxed, moved);
-            }
+            At::Striped(place) => match place.mode() {
+                None => {
+                    let moved = |bits| Some((f64::from_bits(bits) + amount).to_bits());
+                    let relaxed = Ordering::Relaxed;
+                    // Never fails: `moved` always has an answer.
+                    let _ = place.shared().fetch_update(relaxed, relaxed, moved);
+                }
+                Some(mode) => place.add_here(mode, amount),
+            },
             At::Cell(cell) => cell.add(amount),
         }
     }
@@ -82,7 +89,10 @@ impl Gauge {
     /// The value; `None` if the backend does not read back what it is told.
     pub fn get(&self) -> Option<f64> {
         match &self.at {
-            At::Striped(place) => Some(f64::from_bits(place.shared().load(Ordering::Relaxed))),
+            At::Striped(place) => Some(match place.mode() {
+                None => f64::from_bits(place.shared().load(Ordering::Relaxed)),
+                Some(_) => place.value_here(),
+            }),
             At::Cell(cell) => cell.get(),
         }
     }

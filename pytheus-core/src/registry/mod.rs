@@ -13,6 +13,7 @@ use crate::backend::{Backend, Collection, Source, StorageKind};
 use crate::engine::ForkMutex;
 use crate::family::{Context, FamilyBuilder, FamilyCore, Spec};
 use crate::metric::{Counter, Gauge, Histogram, Info, StateSet, Summary, UpDownCounter};
+use crate::visit::GaugeMode;
 use crate::{BackendError, Problem, RegisterError, identity};
 use async_trait::async_trait;
 use collector::Registered;
@@ -118,6 +119,14 @@ impl Registry {
     /// Declares an info. It is exported as `NAME_info`.
     pub fn info(&self, name: &str, help: &str) -> FamilyBuilder<'_, Info> {
         FamilyBuilder::new(self, name, help)
+    }
+
+    /// The mode of gauges that choose none.
+    pub(crate) fn gauge_mode(&self) -> GaugeMode {
+        match &self.shared.context.storage {
+            StorageKind::Striped(engine) => engine.default_gauge_mode(),
+            StorageKind::Cells(_) => GaugeMode::Shared,
+        }
     }
 
     /// Registers a family and finishes what is asked for of it; if that fails, nothing is registered.

@@ -21,6 +21,10 @@ impl list::Links for Entries {
     fn next(&self, at: u32) -> &AtomicU32 {
         &self.next[at as usize - 1]
     }
+
+    fn most(&self) -> usize {
+        self.next.len()
+    }
 }
 
 impl Entries {

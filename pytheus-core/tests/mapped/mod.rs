@@ -66,16 +66,14 @@ unsafe impl Memory for Mapped {
                 assert!(stripe < self.geometry.stripes(), "no stripe {stripe}");
                 self.geometry.record_bytes + stripe as usize * self.geometry.stripe_bytes
             }
+            Area::Marks(_) => unreachable!("this memory is not shared"),
         };
         // SAFETY: within the mapping.
         unsafe { self.base.add(offset) }
     }
 
     fn commit(&self, area: Area, range: Range<usize>) -> Result<(), BackendError> {
-        let bytes = match area {
-            Area::Records => self.geometry.record_bytes,
-            Area::Stripe(_) => self.geometry.stripe_bytes,
-        };
+        let bytes = self.geometry.bytes(area);
         assert!(range.start < range.end && range.end <= bytes, "{range:?} of {area:?}");
         assert!(range.start.is_multiple_of(self.geometry.chunk_bytes), "{range:?} of {area:?}");
         if !(self.commits)(area, &range) {
@@ -95,12 +93,12 @@ unsafe impl Memory for Mapped {
         Ok(())
     }
 
-    fn owner(&self) -> NonZeroU64 {
-        NonZeroU64::MIN
+    fn owner(&self) -> Option<NonZeroU64> {
+        Some(NonZeroU64::MIN)
     }
 
     fn is_alive(&self, owner: NonZeroU64) -> bool {
-        owner == self.owner()
+        self.owner() == Some(owner)
     }
 }
 

@@ -54,9 +54,9 @@ unsafe impl Memory for Watched {
     fn commit(&self, area: Area, range: Range<usize>) -> Result<(), BackendError> {
         self.memory.commit(area, range)
     }
-    fn owner(&self) -> NonZeroU64 {
+    fn owner(&self) -> Option<NonZeroU64> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        NonZeroU64::MIN
+        Some(NonZeroU64::MIN)
     }
     fn is_alive(&self, owner: NonZeroU64) -> bool {
         owner == NonZeroU64::MIN

@@ -18,7 +18,7 @@ impl Header {
         &self,
         cells: &impl Cells,
         me: u64,
-        is_alive: impl Fn(u64) -> bool,
+        mut is_alive: impl FnMut(u64) -> bool,
     ) -> Lease {
         let holder = self.owner.load(Ordering::Relaxed);
         if holder != 0 && is_alive(holder) {

@@ -1,0 +1,48 @@
+//! The layout of what the engine writes into a memory, as one number.
+
+use super::arena::Bookkeeping;
+use super::entries::Entry;
+use super::families::{Body, Root};
+use super::memory::MARKS_HEADER_BYTES;
+use super::per_process::Node;
+use super::slots::HEADER_BYTES;
+use super::stripe::Header;
+use crate::primitive::RING;
+
+/// Counts the changes that the sizes do not show.
+const VERSION: u64 = 1;
+
+/// Stands for the layout of what the engine writes into a [`Memory`](super::Memory). Two programs
+/// understand each other's memory if this is the same number in both.
+///
+/// FNV-1a, 64 bits, over the version and the sizes of all that is written, as eight bytes each, little
+/// endian. <http://www.isthe.com/chongo/tech/comp/fnv/>
+pub const LAYOUT: u64 = fnv(&[
+    VERSION,
+    size_of::<Bookkeeping>() as u64,
+    size_of::<Root>() as u64,
+    size_of::<Entry>() as u64,
+    size_of::<Body>() as u64,
+    size_of::<Node>() as u64,
+    size_of::<Header>() as u64,
+    RING as u64,
+    HEADER_BYTES as u64,
+    MARKS_HEADER_BYTES as u64,
+]);
+
+const fn fnv(words: &[u64]) -> u64 {
+    const OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01B3;
+    let mut hash = OFFSET;
+    let mut word = 0;
+    while word < words.len() {
+        let bytes = words[word].to_le_bytes();
+        let mut byte = 0;
+        while byte < bytes.len() {
+            hash = (hash ^ bytes[byte] as u64).wrapping_mul(PRIME);
+            byte += 1;
+        }
+        word += 1;
+    }
+    hash
+}
