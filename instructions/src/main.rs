@@ -11,7 +11,7 @@ use pytheus_core::{
     Counter, Family, FamilyDesc, Histogram, Identity, Kind, LabelsBuf, Number, RegisterError,
     Registry, Value, Visitor,
 };
-use pytheus_exposition::TextEncoder;
+use pytheus_exposition::{TextEncoder, encode_text};
 use std::error::Error;
 use std::hint::black_box;
 use std::mem::ManuallyDrop;
@@ -20,6 +20,8 @@ use std::mem::ManuallyDrop;
 const MOST: usize = 24_000;
 /// How many series there are to find one among.
 const SERIES: usize = 1_000;
+/// What the first counters of a page differ by: numbers of one to five digits.
+const STEP: u64 = 91;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -34,6 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "series_found" => series_found(&registry, times)?,
         "series_made" => series_made(&registry, times)?,
         "counter_rendered" => counter_rendered(times),
+        "counter_scraped" => counter_scraped(&registry, times)?,
+        "histogram_scraped" => histogram_scraped(&registry, times)?,
         _ => return Err(format!("no path is named {path:?}").into()),
     };
     if done { Ok(()) } else { Err(format!("{path} was not done {times} times").into()) }
@@ -95,6 +99,35 @@ fn series_made(registry: &Registry, times: usize) -> Result<bool, RegisterError>
     let last = times.checked_sub(1).and_then(|last| targets.get(last));
     // Its own series is there, so it did not end in the overflow series.
     Ok(last.is_some_and(|last| requests.remove(["GET", last, "200"])))
+}
+
+fn counter_scraped(registry: &Registry, times: usize) -> Result<bool, Box<dyn Error>> {
+    #[inline(never)]
+    fn path(registry: &Registry) -> Result<(), Box<dyn Error>> {
+        Ok(encode_text(&registry.collect_blocking()?, std::io::sink())?)
+    }
+    let (requests, targets) = requests(registry)?;
+    for (place, target) in targets[..SERIES].iter().enumerate() {
+        requests.with(["GET", target, "200"]).inc_by(place as u64 * STEP);
+    }
+    (0..times / SERIES).try_for_each(|_| path(registry))?;
+    Ok(times.is_multiple_of(SERIES))
+}
+
+fn histogram_scraped(registry: &Registry, times: usize) -> Result<bool, Box<dyn Error>> {
+    #[inline(never)]
+    fn path(registry: &Registry) -> Result<(), Box<dyn Error>> {
+        Ok(encode_text(&registry.collect_blocking()?, std::io::sink())?)
+    }
+    let h = registry
+        .histogram("latency_seconds", "Requests")
+        .label_names(["method", "path", "status"])
+        .register()?;
+    for place in 0..1000 {
+        h.with(["GET", &format!("/orders/{place:05}"), "200"]).observe(place as f64 * 0.01);
+    }
+    (0..times / SERIES).try_for_each(|_| path(registry))?;
+    Ok(times.is_multiple_of(SERIES))
 }
 
 fn requests(registry: &Registry) -> Result<(Family<Counter, 3>, Vec<String>), RegisterError> {
