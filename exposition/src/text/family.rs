@@ -101,14 +101,16 @@ impl Family {
         own: &str,
         value: &Value<'_>,
     ) -> Result<(), Misfit> {
-        let number = match (value, self.kind) {
-            (Value::Counter { total, .. }, Kind::Counter) => *total,
-            (Value::Gauge { value }, Kind::Gauge | Kind::UpDownCounter)
-            | (Value::Unknown { value }, Kind::Unknown) => Number::Float(*value),
-            (Value::Info, Kind::Info) => Number::Int(1),
+        match (value, self.kind) {
+            (Value::Counter { total: Number::Int(n), .. }, Kind::Counter) => {
+                self.head.push_int(chunk, own, *n);
+            }
+            (Value::Counter { total: Number::Float(x), .. }, Kind::Counter)
+            | (Value::Gauge { value: x }, Kind::Gauge | Kind::UpDownCounter)
+            | (Value::Unknown { value: x }, Kind::Unknown) => self.head.push_float(chunk, own, *x),
+            (Value::Info, Kind::Info) => self.head.push_int(chunk, own, 1),
             _ => return self.push_lines(chunk, own, value),
-        };
-        self.head.push_line(chunk, own, number);
+        }
         Ok(())
     }
 
@@ -145,8 +147,8 @@ impl Family {
     }
 
     fn push_sum_and_count(&self, chunk: &mut Chunk, own: &str, sum: f64, count: u64) {
-        self.sum_head.push_line(chunk, own, Number::Float(sum));
-        self.count_head.push_line(chunk, own, Number::Int(count));
+        self.sum_head.push_float(chunk, own, sum);
+        self.count_head.push_int(chunk, own, count);
     }
 }
 

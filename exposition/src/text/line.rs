@@ -2,7 +2,6 @@
 
 use super::chunk::Chunk;
 use crate::numbers::{Room, write_float, write_int};
-use pytheus_core::Number;
 
 /// What stands behind the labels where nothing follows them.
 const PLAIN_TAIL: &[u8] = b"} ";
@@ -19,7 +18,17 @@ impl Head {
     }
 
     /// Appends the line of a sample that has no label but the series' own.
-    pub(super) fn push_line(&self, chunk: &mut Chunk, own: &str, value: Number) {
+    pub(super) fn push_int(&self, chunk: &mut Chunk, own: &str, n: u64) {
+        self.push_line(chunk, own, |room| write_int(n, room));
+    }
+
+    /// As [`push_int`](Self::push_int).
+    pub(super) fn push_float(&self, chunk: &mut Chunk, own: &str, x: f64) {
+        self.push_line(chunk, own, |room| write_float(x, room));
+    }
+
+    #[inline(always)]
+    fn push_line(&self, chunk: &mut Chunk, own: &str, number: impl FnOnce(&mut Room) -> usize) {
         let (head, own) = (self.text.as_slice(), own.as_bytes());
         let (_, room) = chunk.room(head.len() + own.len() + PLAIN_TAIL.len() + NUMBER_BYTES);
         let mut at = copy(head, room, 0);
@@ -30,7 +39,7 @@ impl Head {
             at = copy(own, room, at);
             at = copy(PLAIN_TAIL, room, at);
         }
-        at = end_line(value, room, at);
+        at = end_line(room, at, number);
         chunk.keep(at);
     }
 
@@ -55,7 +64,7 @@ impl Head {
                 copy(own, room, head.len());
             }
             let mut at = copy(tail, room, same);
-            at = end_line(Number::Int(n), room, at);
+            at = end_line(room, at, |room| write_int(n, room));
             chunk.keep(at);
         }
     }
@@ -74,12 +83,9 @@ fn copy(part: &[u8], to: &mut [u8], at: usize) -> usize {
 
 /// Writes a number and the line end to `at`; returns where it ends.
 #[inline(always)]
-fn end_line(value: Number, to: &mut [u8], at: usize) -> usize {
+fn end_line(to: &mut [u8], at: usize, number: impl FnOnce(&mut Room) -> usize) -> usize {
     let Some(room) = to[at..].first_chunk_mut() else { return at };
-    let length = match value {
-        Number::Int(n) => write_int(n, room),
-        Number::Float(x) => write_float(x, room),
-    };
-    to[at + length] = b'\n';
-    at + length + 1
+    let end = at + number(room);
+    to[end] = b'\n';
+    end + 1
 }
