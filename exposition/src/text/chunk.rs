@@ -10,8 +10,8 @@ pub(super) struct Chunk {
     end: usize,
 }
 
-/// The first page of a program, often, and room for one more line at least.
-const LEAST_BYTES: usize = 4 * 1024;
+/// A small page. Doubled four times it holds the largest chunk that is held back, and lines to spare.
+const LEAST_BYTES: usize = 5 * 1024;
 
 impl Chunk {
     /// What is written.
@@ -54,7 +54,36 @@ impl Chunk {
 
     #[cold]
     fn grow(&mut self, least: usize) {
-        let bytes = (self.end + least).next_power_of_two().max(LEAST_BYTES);
+        let bytes = (2 * self.bytes.len()).max(self.end + least).max(LEAST_BYTES);
         self.bytes.resize(bytes, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_stays_and_what_was_touched_behind_it_does_not() {
+        let mut chunk = Chunk::default();
+        chunk.push("one");
+        let (written, room) = chunk.room(4);
+        assert_eq!(written, b"one");
+        room[..4].copy_from_slice(b" twX");
+        chunk.keep(3);
+        chunk.push("o");
+        assert_eq!((chunk.as_bytes(), chunk.len()), (&b"one two"[..], 7));
+        chunk.clear();
+        assert_eq!(chunk.as_bytes(), b"");
+    }
+
+    #[test]
+    fn there_is_as_much_room_as_is_asked_for() {
+        let mut chunk = Chunk::default();
+        for least in [0, 1, LEAST_BYTES, 1, 3 * LEAST_BYTES, 100_000] {
+            chunk.push("x");
+            assert!(chunk.room(least).1.len() >= least);
+        }
+        assert_eq!(chunk.as_bytes(), b"xxxxxx");
     }
 }

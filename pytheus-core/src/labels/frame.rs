@@ -138,7 +138,8 @@ impl Frame {
 /// Writes the values, and what stands before each; returns where they end.
 ///
 /// A word is written whole. Where a value ends in it, what follows is written once more, behind what
-/// stands before the next value.
+/// stands before the next value. So each word is read as it was written before: a read across two of
+/// them would wait until both are in memory, which is longer than all else here takes.
 fn write(
     first: &Padded,
     others: &[Padded],
