@@ -12,7 +12,8 @@ export LC_ALL=C
 
 limits=scripts/instructions.limits
 # Each path is taken so often, then twice as often; the difference is the path alone, without start
-# and end. A multiple of the 1,000 series and the 12 buckets that are used in turn.
+# and end. A multiple of the 1,000 series and the 12 buckets that are used in turn, and of the 12,000
+# counters of a page.
 times=12000
 
 if [ "$(uname -sm)" != "Linux x86_64" ]; then

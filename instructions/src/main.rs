@@ -11,7 +11,7 @@ use pytheus_core::{
     Counter, Family, FamilyDesc, Histogram, Identity, Kind, LabelsBuf, Number, RegisterError,
     Registry, Value, Visitor,
 };
-use pytheus_exposition::TextEncoder;
+use pytheus_exposition::{TextEncoder, encode_text};
 use std::error::Error;
 use std::hint::black_box;
 use std::mem::ManuallyDrop;
@@ -20,6 +20,11 @@ use std::mem::ManuallyDrop;
 const MOST: usize = 24_000;
 /// How many series there are to find one among.
 const SERIES: usize = 1_000;
+/// How many counters a page has: so many that what it costs besides does not count.
+const PAGE: usize = 12_000;
+/// What they have counted: numbers of one to five digits, of which most have five.
+const MOST_COUNTED: usize = 99_991;
+const STRIDE: usize = 7_919;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -34,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "series_found" => series_found(&registry, times)?,
         "series_made" => series_made(&registry, times)?,
         "counter_rendered" => counter_rendered(times),
+        "counter_scraped" => counter_scraped(&registry, times)?,
         _ => return Err(format!("no path is named {path:?}").into()),
     };
     if done { Ok(()) } else { Err(format!("{path} was not done {times} times").into()) }
@@ -119,4 +125,17 @@ fn counter_rendered(times: usize) -> bool {
     encoder.family(&family).is_ok()
         && (0..times).all(|_| path(&mut encoder, &labels, &value))
         && encoder.finish().is_ok()
+}
+
+fn counter_scraped(registry: &Registry, times: usize) -> Result<bool, Box<dyn Error>> {
+    #[inline(never)]
+    fn path(registry: &Registry) -> Result<(), Box<dyn Error>> {
+        Ok(encode_text(&registry.collect_blocking()?, std::io::sink())?)
+    }
+    let (requests, targets) = requests(registry)?;
+    for (number, target) in targets[..PAGE].iter().enumerate() {
+        requests.with(["GET", target, "200"]).inc_by((number * STRIDE % MOST_COUNTED) as u64);
+    }
+    (0..times / PAGE).try_for_each(|_| path(registry))?;
+    Ok(times.is_multiple_of(PAGE))
 }

@@ -1,6 +1,7 @@
 //! The labels of a series when they cannot be copied as they are.
 
 use super::{NameOf, push_name};
+use std::fmt::Write as _;
 use std::ops::Range;
 
 /// What tells the second of two names apart.
@@ -44,7 +45,8 @@ impl LabelRewriter {
         let mut number = FIRST_NUMBER;
         while self.is_taken(&self.text[start..], reserved) {
             self.text.truncate(end);
-            self.text.push_str(itoa::Buffer::new().format(number));
+            // A `String` takes all that it is given.
+            let _ = write!(self.text, "{number}");
             number += 1;
         }
         self.names.push(start..self.text.len());

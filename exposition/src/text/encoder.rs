@@ -81,17 +81,17 @@ impl<W: Write> TextEncoder<W> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        self.out.write_all(&self.page.bytes)?;
+        self.out.write_all(self.page.chunk.as_bytes())?;
         self.out.flush()?;
         Ok(self.out)
     }
 
     fn hand_over(&mut self) -> Result<(), Stop> {
-        if self.page.bytes.len() < CHUNK_BYTES {
+        if self.page.chunk.len() < CHUNK_BYTES {
             return Ok(());
         }
-        let written = self.out.write_all(&self.page.bytes);
-        self.page.bytes.clear();
+        let written = self.out.write_all(self.page.chunk.as_bytes());
+        self.page.chunk.clear();
         written.map_err(|error| {
             self.failed = Some(error);
             Stop
@@ -120,7 +120,7 @@ impl<W: Write> Visitor for TextEncoder<W> {
 impl<W> fmt::Debug for TextEncoder<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TextEncoder")
-            .field("held_back", &self.page.bytes.len())
+            .field("held_back", &self.page.chunk.len())
             .field("failed", &self.failed)
             .finish_non_exhaustive()
     }

@@ -1,7 +1,9 @@
 //! One family: what all its series have in common, ready to be copied, and its series.
 
+use super::chunk::Chunk;
+use super::line::Head;
 use crate::escaping::{NameOf, is_writable, push_name};
-use crate::numbers::{push_float, push_int};
+use crate::numbers::{Room, write_float};
 use pytheus_core::{Identity, Kind, LabelsBuf, Number, Value};
 use std::fmt;
 
@@ -14,15 +16,15 @@ pub(super) struct Family {
     kind: Kind,
     /// The name on the page.
     name: String,
-    /// `name{`, of a histogram `name_bucket{`.
-    head: String,
-    /// `name_sum{`, of a histogram or a summary.
-    sum_head: String,
-    /// `name_count{`, of a histogram or a summary.
-    count_head: String,
+    /// What the lines of a series begin with, but for `_sum` and `_count`.
+    head: Head,
+    /// What the line `name_sum` begins with, of a histogram or a summary.
+    sum_head: Head,
+    /// What the line `name_count` begins with, of a histogram or a summary.
+    count_head: Head,
     /// The label that tells the lines of one series apart, where there are several.
     line_label: String,
-    /// `le="0.5"} ` for each bucket, `+Inf` last, or `name="state"} ` for each state.
+    /// `,le="0.5"} ` for each bucket, `+Inf` last, or `,name="state"} ` for each state.
     tails: Vec<Vec<u8>>,
     copies_labels: bool,
 }
@@ -49,9 +51,9 @@ impl Family {
         };
         Self {
             kind: identity.kind,
-            head: format!("{name}{suffix}{{"),
-            sum_head: format!("{name}_sum{{"),
-            count_head: format!("{name}_count{{"),
+            head: Head::new(&name, suffix),
+            sum_head: Head::new(&name, "_sum"),
+            count_head: Head::new(&name, "_count"),
             copies_labels: identity.label_names.as_ref().is_some_and(|names| {
                 names.iter().all(|own| is_writable(own, NameOf::Label) && *own != line_label)
             }),
@@ -85,68 +87,68 @@ impl Family {
         (!self.copies_labels).then_some(&self.line_label)
     }
 
-    pub(super) fn push_header(&self, bytes: &mut Vec<u8>, help: &str) {
-        extend(bytes, ["# HELP ", &self.name, " "]);
-        push_help(bytes, help);
-        extend(bytes, ["\n# TYPE ", &self.name, " ", type_name(self.kind), "\n"]);
+    pub(super) fn push_header(&self, chunk: &mut Chunk, help: &str) {
+        let help = help.replace('\\', "\\\\").replace('\n', "\\n");
+        let (name, kind) = (&self.name, type_name(self.kind));
+        chunk.push(format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
     }
 
     /// Appends the lines of a series, or nothing. `own` is what stands between the braces.
+    #[inline]
     pub(super) fn push_series(
         &self,
-        bytes: &mut Vec<u8>,
+        chunk: &mut Chunk,
         own: &str,
         value: &Value<'_>,
     ) -> Result<(), Misfit> {
-        if !value.fits(self.kind) {
-            return Err(Misfit::Type(self.kind));
-        }
-        match *value {
-            Value::Counter { total, .. } => push_line(bytes, &self.head, own, total),
-            Value::Gauge { value } | Value::Unknown { value } => {
-                push_line(bytes, &self.head, own, Number::Float(value));
+        match (value, self.kind) {
+            (Value::Counter { total: Number::Int(n), .. }, Kind::Counter) => {
+                self.head.push_int(chunk, own, *n);
             }
-            Value::Info => push_line(bytes, &self.head, own, Number::Int(1)),
-            Value::Summary { count, sum, .. } => self.push_sum_and_count(bytes, own, sum, count),
-            Value::Histogram { counts, sum, .. } => {
+            (Value::Counter { total: Number::Float(x), .. }, Kind::Counter)
+            | (Value::Gauge { value: x }, Kind::Gauge | Kind::UpDownCounter)
+            | (Value::Unknown { value: x }, Kind::Unknown) => self.head.push_float(chunk, own, *x),
+            (Value::Info, Kind::Info) => self.head.push_int(chunk, own, 1),
+            _ => return self.push_lines(chunk, own, value),
+        }
+        Ok(())
+    }
+
+    /// Appends the lines of a series that has more than one.
+    fn push_lines(&self, chunk: &mut Chunk, own: &str, value: &Value<'_>) -> Result<(), Misfit> {
+        match (*value, self.kind) {
+            (Value::Summary { count, sum, .. }, Kind::Summary) => {
+                self.push_sum_and_count(chunk, own, sum, count);
+            }
+            (Value::Histogram { counts, sum, .. }, Kind::Histogram) => {
                 let (got, buckets) = (counts.len(), self.tails.len());
                 if got != buckets {
                     return Err(Misfit::Counts { got, buckets });
                 }
                 let mut below = 0_u64;
-                for (tail, count) in self.tails.iter().zip(counts) {
+                let cumulative = counts.iter().map(|count| {
                     below = below.saturating_add(*count);
-                    self.push_tailed_line(bytes, own, tail, below);
-                }
-                self.push_sum_and_count(bytes, own, sum, below);
+                    below
+                });
+                self.head.push_lines(chunk, own, self.tails.iter().zip(cumulative));
+                self.push_sum_and_count(chunk, own, sum, below);
             }
-            Value::StateSet { active } => {
+            (Value::StateSet { active }, Kind::StateSet) => {
                 let (got, declared) = (active.len(), self.tails.len());
                 if got != declared {
                     return Err(Misfit::States { got, declared });
                 }
-                for (tail, on) in self.tails.iter().zip(active) {
-                    self.push_tailed_line(bytes, own, tail, u64::from(*on));
-                }
+                let on = active.iter().map(|on| u64::from(*on));
+                self.head.push_lines(chunk, own, self.tails.iter().zip(on));
             }
             _ => return Err(Misfit::Type(self.kind)),
         }
         Ok(())
     }
 
-    fn push_sum_and_count(&self, bytes: &mut Vec<u8>, own: &str, sum: f64, count: u64) {
-        push_line(bytes, &self.sum_head, own, Number::Float(sum));
-        push_line(bytes, &self.count_head, own, Number::Int(count));
-    }
-
-    fn push_tailed_line(&self, bytes: &mut Vec<u8>, own: &str, tail: &[u8], n: u64) {
-        bytes.extend_from_slice(self.head.as_bytes());
-        if !own.is_empty() {
-            extend(bytes, [own, ","]);
-        }
-        bytes.extend_from_slice(tail);
-        push_int(bytes, n);
-        bytes.push(b'\n');
+    fn push_sum_and_count(&self, chunk: &mut Chunk, own: &str, sum: f64, count: u64) {
+        self.sum_head.push_float(chunk, own, sum);
+        self.count_head.push_int(chunk, own, count);
     }
 }
 
@@ -160,38 +162,6 @@ impl fmt::Display for Misfit {
             Self::States { got, declared } => {
                 write!(f, "the value has {got} states, the family declares {declared}")
             }
-        }
-    }
-}
-
-/// Appends a line of which nothing but the number and the labels is new. `head` ends in a brace,
-/// which a sample without labels does not have.
-fn push_line(bytes: &mut Vec<u8>, head: &str, own: &str, value: Number) {
-    if own.is_empty() {
-        extend(bytes, [head.trim_end_matches('{'), " "]);
-    } else {
-        extend(bytes, [head, own, "} "]);
-    }
-    match value {
-        Number::Int(n) => push_int(bytes, n),
-        Number::Float(x) => push_float(bytes, x),
-    }
-    bytes.push(b'\n');
-}
-
-fn extend<const N: usize>(bytes: &mut Vec<u8>, parts: [&str; N]) {
-    for part in parts {
-        bytes.extend_from_slice(part.as_bytes());
-    }
-}
-
-/// Appends help with `\` and line feed escaped; quotes stay.
-fn push_help(bytes: &mut Vec<u8>, help: &str) {
-    for byte in help.bytes() {
-        match byte {
-            b'\\' => bytes.extend_from_slice(b"\\\\"),
-            b'\n' => bytes.extend_from_slice(b"\\n"),
-            other => bytes.push(other),
         }
     }
 }
@@ -222,10 +192,9 @@ fn escaped(name: &str, of: NameOf) -> String {
 
 fn bucket_tails(bounds: &[f64]) -> Vec<Vec<u8>> {
     let tail = |bound: f64| {
-        let mut tail = format!("{BOUND}=\"").into_bytes();
-        push_float(&mut tail, bound);
-        tail.extend_from_slice(b"\"} ");
-        tail
+        let mut digits = Room::default();
+        let length = write_float(bound, &mut digits);
+        [b",", BOUND.as_bytes(), b"=\"", &digits[..length], b"\"} "].concat()
     };
     bounds.iter().copied().chain([f64::INFINITY]).map(tail).collect()
 }
@@ -233,7 +202,7 @@ fn bucket_tails(bounds: &[f64]) -> Vec<Vec<u8>> {
 fn state_tails(label: &str, states: &[String]) -> Vec<Vec<u8>> {
     let tail = |state: &String| {
         let pair = LabelsBuf::from_pairs([(label, state.as_str())]);
-        format!("{}}} ", pair.as_labels().canonical()).into_bytes()
+        format!(",{}}} ", pair.as_labels().canonical()).into_bytes()
     };
     states.iter().map(tail).collect()
 }
@@ -243,9 +212,9 @@ mod tests {
     use super::*;
 
     fn written(identity: Identity, own: &str, value: Value<'_>) -> Result<String, Misfit> {
-        let mut bytes = Vec::new();
-        Family::new(&identity).push_series(&mut bytes, own, &value)?;
-        Ok(String::from_utf8(bytes).unwrap())
+        let mut chunk = Chunk::default();
+        Family::new(&identity).push_series(&mut chunk, own, &value)?;
+        Ok(String::from_utf8(chunk.as_bytes().to_vec()).unwrap())
     }
 
     fn histogram(counts: &[u64]) -> Value<'_> {

@@ -1,8 +1,10 @@
 //! The Prometheus text format 0.0.4
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
+mod chunk;
 mod encoder;
 mod family;
+mod line;
 mod page;
 mod render;
 

@@ -1,5 +1,6 @@
 //! The visitor that writes a page to memory, which cannot fail.
 
+use super::chunk::Chunk;
 use super::family::Family;
 use crate::escaping::LabelRewriter;
 use pytheus_core::{FamilyDesc, Labels, Stop, Value, Visitor};
@@ -9,7 +10,7 @@ use std::collections::HashSet;
 #[derive(Debug, Default)]
 pub(super) struct Page {
     /// The text so far; whoever takes it away clears it.
-    pub(super) bytes: Vec<u8>,
+    pub(super) chunk: Chunk,
     current: Current,
     /// The names on the page so far, of families and of their samples.
     names: HashSet<String>,
@@ -34,19 +35,39 @@ impl Page {
         self.names.extend(family.names());
         true
     }
+
+    #[inline(never)]
+    fn series_with_care(&mut self, labels: Labels<'_>, value: &Value<'_>) {
+        let family = match &self.current {
+            Current::Family(family) => family,
+            Current::LeftOut => return,
+            Current::None => {
+                let why = format!("series {labels:?}: no family came before it");
+                return push_left_out(&mut self.chunk, &why);
+            }
+        };
+        let own = match family.rewrites_labels_around() {
+            None => labels.canonical(),
+            Some(reserved) => self.rewriter.rewrite(labels.canonical(), reserved),
+        };
+        if let Err(misfit) = family.push_series(&mut self.chunk, own, value) {
+            let name = family.name();
+            push_left_out(&mut self.chunk, &format!("series {name}{labels:?}: {misfit}"));
+        }
+    }
 }
 
 impl Visitor for Page {
     fn family(&mut self, desc: &FamilyDesc) -> Result<(), Stop> {
         let family = Family::new(&desc.identity);
         if self.claim_names(&family) {
-            family.push_header(&mut self.bytes, &desc.help);
+            family.push_header(&mut self.chunk, &desc.help);
             self.current = Current::Family(family);
             return Ok(());
         }
         let (given, written) = (&desc.identity.name, family.name());
         push_left_out(
-            &mut self.bytes,
+            &mut self.chunk,
             &format!(
                 "family {given}: {written}, or a name its samples have, is on this page already"
             ),
@@ -55,35 +76,23 @@ impl Visitor for Page {
         Ok(())
     }
 
+    #[inline]
     fn series(&mut self, labels: Labels<'_>, value: &Value<'_>) -> Result<(), Stop> {
-        let family = match &self.current {
-            Current::Family(family) => family,
-            Current::LeftOut => return Ok(()),
-            Current::None => {
-                push_left_out(
-                    &mut self.bytes,
-                    &format!("series {labels:?}: no family came before it"),
-                );
-                return Ok(());
-            }
-        };
-        let own = match family.rewrites_labels_around() {
-            None => labels.canonical(),
-            Some(reserved) => self.rewriter.rewrite(labels.canonical(), reserved),
-        };
-        if let Err(misfit) = family.push_series(&mut self.bytes, own, value) {
-            let name = family.name();
-            push_left_out(&mut self.bytes, &format!("series {name}{labels:?}: {misfit}"));
+        // Most series have a value that fits, and labels that are copied.
+        if let Current::Family(family) = &self.current
+            && family.rewrites_labels_around().is_none()
+            && family.push_series(&mut self.chunk, labels.canonical(), value).is_ok()
+        {
+            return Ok(());
         }
+        self.series_with_care(labels, value);
         Ok(())
     }
 }
 
 /// Appends a comment, which readers of the format skip. Names may hold line feeds.
-fn push_left_out(bytes: &mut Vec<u8>, what_and_why: &str) {
-    bytes.extend_from_slice(b"# left out ");
-    bytes.extend_from_slice(what_and_why.replace('\n', "\\n").as_bytes());
-    bytes.push(b'\n');
+fn push_left_out(chunk: &mut Chunk, what_and_why: &str) {
+    chunk.push(format!("# left out {}\n", what_and_why.replace('\n', "\\n")));
 }
 
 #[cfg(test)]
@@ -97,7 +106,7 @@ mod tests {
             page.family(&FamilyDesc::new(Identity::new(name, kind), "")).unwrap();
             let _ = page.series(Labels::none(), &Value::Gauge { value: 1.0 });
         }
-        String::from_utf8(page.bytes).unwrap()
+        String::from_utf8(page.chunk.as_bytes().to_vec()).unwrap()
     }
 
     #[test]
@@ -138,7 +147,10 @@ mod tests {
         let mut page = Page::default();
         let labels = Labels::from_canonical("a=\"1\"");
         page.series(labels, &Value::Info).unwrap();
-        assert_eq!(page.bytes, b"# left out series {a=\"1\"}: no family came before it\n");
+        assert_eq!(
+            page.chunk.as_bytes(),
+            b"# left out series {a=\"1\"}: no family came before it\n"
+        );
     }
 
     #[test]

@@ -17,10 +17,18 @@ pub(super) fn counter(stripes: impl Iterator<Item = Stripe>, offset: u32) -> Num
         fractions +=
             f64::from_bits(stripe.cell(offset + layout::FRACTIONS).load(Ordering::Relaxed));
     }
-    if fractions == 0.0 && whole <= u128::from(u64::MAX) {
-        return Number::Int(whole as u64);
+    match u64::try_from(whole) {
+        Ok(whole) if fractions == 0.0 => Number::Int(whole),
+        Ok(whole) => Number::Float(whole as f64 + fractions),
+        Err(_) => Number::Float(beyond(whole) + fractions),
     }
-    Number::Float(whole as f64 + fractions)
+}
+
+/// A total that no counter reaches in practice, apart so that nothing of it is done for others.
+#[cold]
+#[inline(never)]
+fn beyond(whole: u128) -> f64 {
+    whole as f64
 }
 
 /// The value of an up-down counter.

@@ -5,10 +5,11 @@ use super::exemplars;
 use super::per_process::{self, ModeCode};
 use super::place::{layout, run_length};
 use super::read;
+use super::records::WORD;
 use super::series::{Family, is_still};
 use super::slots::Stripe;
 use crate::backend::Visit;
-use crate::labels::{Frame, Labels, push_pair};
+use crate::labels::{Frame, Labels, is_ascii, push_pair};
 use crate::own_metrics::OwnMetrics;
 use crate::primitive::Ordering;
 use crate::visit::{Exemplar, FamilyDesc, GaugeMode, Kind, Stop, Value, Visitor};
@@ -69,7 +70,8 @@ impl Family {
             if !is_still(arena, at, seen) {
                 continue;
             }
-            let Some(labels) = as_text(frame.expand(values, bytes, text)) else {
+            let words = &values.as_chunks().0[..bytes.div_ceil(WORD)];
+            let Some(labels) = as_text(frame.expand(words, bytes, text)) else {
                 continue;
             };
             let cells = entry.body.load(Ordering::Relaxed);
@@ -148,7 +150,7 @@ impl Family {
 #[inline]
 fn as_text(labels: &[u8]) -> Option<&str> {
     // Asked first, for to find out more is most of what a line costs otherwise.
-    if labels.is_ascii() {
+    if is_ascii(labels) {
         // SAFETY: ASCII is UTF-8.
         return Some(unsafe { std::str::from_utf8_unchecked(labels) });
     }

@@ -369,11 +369,7 @@ impl FamilyCore {
     fn canonical<'a>(&self, key: &'a str) -> Cow<'a, str> {
         match self.backing {
             Backing::Cells(_) => Cow::Borrowed(key),
-            Backing::Striped(_) => {
-                let mut labels = Vec::new();
-                let labels = self.frame.expand(key.as_bytes(), key.len(), &mut labels);
-                Cow::Owned(String::from_utf8_lossy(labels).into_owned())
-            }
+            Backing::Striped(_) => Cow::Owned(self.frame.canonical(key)),
         }
     }
 

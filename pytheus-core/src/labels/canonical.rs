@@ -153,6 +153,18 @@ fn needs_escaping(bytes: &[u8]) -> bool {
     any | special(rest) != 0
 }
 
+/// Whether all bytes are ASCII. Eight at a time, for the last ones too: labels are short, and what is
+/// left over of them counts.
+#[inline]
+pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
+    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let Some(last) = bytes.last_chunk() else { return bytes.is_ascii() };
+    let (words, _) = bytes.as_chunks();
+    let last = u64::from_ne_bytes(*last);
+    let any = words.iter().fold(last, |any, word| any | u64::from_ne_bytes(*word));
+    any & TOPS == 0
+}
+
 /// The highest bit of each byte of `word` that is `byte`; above the lowest of them, perhaps of others.
 /// See "Determine if a word has a zero byte" in Anderson, "Bit Twiddling Hacks"
 /// (<https://graphics.stanford.edu/~seander/bithacks.html>).
@@ -237,6 +249,19 @@ mod tests {
         let forged = LabelsBuf::from_pairs([("a", "ab\",b=\"c")]);
         assert_ne!(one, other);
         assert_ne!(one, forged);
+    }
+
+    #[test]
+    fn one_byte_anywhere_is_enough_to_be_no_ascii() {
+        for length in 0..80 {
+            let mut bytes = vec![0x7f; length];
+            assert!(is_ascii(&bytes));
+            for at in 0..length {
+                bytes[at] = 0x80;
+                assert!(!is_ascii(&bytes), "{at} of {length}");
+                bytes[at] = 0x7f;
+            }
+        }
     }
 
     #[test]
