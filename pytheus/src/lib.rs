@@ -60,7 +60,7 @@
 //!
 //! | from | with |
 //! |---|---|
-//! | the program | [`connect`] and a URL: `local:`, or a scheme of your own ([`register_scheme`]) |
+//! | the program | [`connect`] and a URL: `local:`, `shm:///dev/shm/shop`, or a scheme of your own ([`register_scheme`]) |
 //! | a file, TOML or JSON | [`BackendSettings::from_file`], or [`BackendSettings`] in a configuration struct of yours |
 //! | the environment | [`connect_env`], which reads `PYTHEUS_BACKEND` (a URL) and `PYTHEUS_BACKEND_CONFIG` (the path of a file) |
 //!
@@ -69,12 +69,13 @@
 //! | feature | default | gives |
 //! |---|---|---|
 //! | `local` | yes | the backend `local:`, and with it the global registry, which falls back to it |
+//! | `shm` | no | the backend `shm:`: shared memory, one set of metrics for all processes of a host; Linux |
 //! | `text` | yes | [`exposition`]: Prometheus text |
 //! | `axum` | no | a router with `/metrics` for axum, in [`exposition`] |
 //!
 //! # Platforms
 //!
-//! 64-bit Unix. The backend `local:` needs nothing else.
+//! 64-bit Unix. The backend `local:` needs nothing else; `shm:` needs Linux.
 //!
 //! # Where to read on
 //!
@@ -97,6 +98,8 @@ mod setup;
 pub use global::{InitError, global, init};
 #[cfg(feature = "local")]
 pub use pytheus_backend_local::Local;
+#[cfg(all(feature = "shm", target_os = "linux"))]
+pub use pytheus_backend_shm::{Reader, Shm, ShmConfig};
 pub use pytheus_core::{
     Amount, Backend, BackendConfig, BackendError, BackendErrorKind, Bare, Clock, Collection,
     Collector, ConfigError, Counter, Exemplar, ExemplarError, Family, FamilyBuilder, FamilyDesc,

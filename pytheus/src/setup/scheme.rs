@@ -11,17 +11,22 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 type Open = fn(Request) -> Result<Arc<dyn Backend>, ConfigError>;
 
 static SCHEMES: LazyLock<RwLock<BTreeMap<String, Open>>> =
-    LazyLock::new(|| RwLock::new(built_in().into()));
+    LazyLock::new(|| RwLock::new(built_in()));
 
-#[cfg(feature = "local")]
-fn built_in() -> [(String, Open); 1] {
-    use pytheus_backend_local::LocalConfig;
-    [(LocalConfig::SCHEME.into(), open::<LocalConfig>)]
-}
-
-#[cfg(not(feature = "local"))]
-fn built_in() -> [(String, Open); 0] {
-    []
+fn built_in() -> BTreeMap<String, Open> {
+    #[allow(unused_mut, reason = "without features there is none")]
+    let mut schemes: BTreeMap<String, Open> = BTreeMap::new();
+    #[cfg(feature = "local")]
+    {
+        use pytheus_backend_local::LocalConfig;
+        schemes.insert(LocalConfig::SCHEME.into(), open::<LocalConfig>);
+    }
+    #[cfg(all(feature = "shm", target_os = "linux"))]
+    {
+        use pytheus_backend_shm::ShmConfig;
+        schemes.insert(ShmConfig::SCHEME.into(), open::<ShmConfig>);
+    }
+    schemes
 }
 
 /// Makes the backend of `C` known to [`connect`](crate::connect), to files and to the environment.
