@@ -28,7 +28,8 @@ pub(crate) struct Arena {
     readable: AtomicU64,
     stripes: Box<[Stripe]>,
     secrets: RapidSecrets,
-    /// What this process keeps of it if it is shared.
+    is_shared: bool,
+    /// What this process keeps of it if it is shared, and not only read.
     shared: Option<Shared>,
 }
 
@@ -98,7 +99,7 @@ impl Arena {
         super::fork::watch();
         let mut arena = Box::new(Self::new(memory)?);
         arena.prepare()?;
-        if arena.memory.sharing().is_some() {
+        if arena.is_shared {
             let shared = Shared::new(&arena, arena.geometry)?;
             for (number, stripe) in (0..).zip(&mut arena.stripes) {
                 // SAFETY: the counterpart of a stripe is as large as the stripe, and is opened before its
@@ -150,14 +151,18 @@ impl Arena {
                 unsafe { Stripe::new(memory.base(Area::Stripe(stripe)).add(HEADER_BYTES).cast()) }
             })
             .collect();
+        let is_shared = memory.sharing().is_some();
+        // Of private memory, whatever is asked for was committed.
+        let readable = if is_shared { size_of::<Bookkeeping>() } else { geometry.record_bytes };
         Ok(Self {
             slot: 0,
             records: memory.base(Area::Records),
             memory,
             geometry,
-            readable: AtomicU64::new((size_of::<Bookkeeping>() / WORD) as u64),
+            readable: AtomicU64::new((readable / WORD) as u64),
             stripes,
             secrets: RapidSecrets::seed(0),
+            is_shared,
             shared: None,
         })
     }
@@ -208,7 +213,7 @@ impl Arena {
     }
 
     pub(super) fn is_shared(&self) -> bool {
-        self.memory.sharing().is_some()
+        self.is_shared
     }
 
     pub(super) fn hash_text(&self, text: &[u8]) -> u64 {
@@ -407,12 +412,18 @@ impl Arena {
     }
 
     /// Whether a run of so many cells may begin at `offset`: what a damaged memory says is not believed.
+    #[inline]
     pub(super) fn is_run(&self, offset: u32, count: u32) -> bool {
+        // Nobody else writes private memory.
+        !self.is_shared || self.is_run_of_shared(offset, count)
+    }
+
+    fn is_run_of_shared(&self, offset: u32, count: u32) -> bool {
         let start = HEADER_BYTES + offset as usize * WORD;
         let end = start + count as usize * WORD;
         offset > 0
             && count > 0
-            && start / self.geometry.chunk_bytes == (end - 1) / self.geometry.chunk_bytes
+            && (start ^ (end - 1)) & !(self.geometry.chunk_bytes - 1) == 0
             && cells_within(end) <= self.common_limit()
     }
 

@@ -185,6 +185,7 @@ const fn text_of(at: u32) -> u32 {
 }
 
 impl Arena {
+    #[inline(always)]
     pub(super) fn entry(&self, at: u32) -> &'static Entry {
         self.record(at)
     }

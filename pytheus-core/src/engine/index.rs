@@ -61,9 +61,10 @@ pub(super) trait Table {
     fn hash_of(&self, at: u32, round: u32) -> u64;
 }
 
-/// A branch on the way down.
+/// A branch on the way down to a key. Branches stay where they are, so whoever did not find the key can
+/// go on from there to enter it.
 #[derive(Clone, Copy)]
-struct Position<'a> {
+pub(super) struct Position<'a> {
     branch: &'a [AtomicU32],
     level: u32,
 }
@@ -103,13 +104,22 @@ impl Index {
     /// The only entry that can have this key; whether it has, and is not gone, is for the caller to
     /// see.
     pub(super) fn locate<T: Table>(&self, table: &T, key: T::Key<'_>) -> Option<u32> {
+        self.walk(table, key).0
+    }
+
+    /// The same, and how far the way down to the key goes.
+    pub(super) fn walk<'a, T: Table>(
+        &'a self,
+        table: &'a T,
+        key: T::Key<'_>,
+    ) -> (Option<u32>, Position<'a>) {
         let mut position = self.top();
         loop {
             let child = position.child(table.hash(key, position.round()));
             match child.load(Ordering::Acquire) {
-                NOTHING => return None,
-                leaf if leaf & BRANCH == 0 => return Some(leaf),
-                _ if position.is_too_deep() => return None,
+                NOTHING => return (None, position),
+                leaf if leaf & BRANCH == 0 => return (Some(leaf), position),
+                _ if position.is_too_deep() => return (None, position),
                 inner => position.down(table, inner),
             }
         }
@@ -123,7 +133,16 @@ impl Index {
         key: T::Key<'_>,
         at: u32,
     ) -> Result<Option<u32>, T::Error> {
-        let mut position = self.top();
+        Self::insert_below(table, self.top(), key, at)
+    }
+
+    /// The same from a position on the way down to the key.
+    pub(super) fn insert_below<'a, T: Table>(
+        table: &'a T,
+        mut position: Position<'a>,
+        key: T::Key<'_>,
+        at: u32,
+    ) -> Result<Option<u32>, T::Error> {
         let mut spare = None;
         loop {
             let child = position.child(table.hash(key, position.round()));
@@ -182,7 +201,7 @@ impl Index {
         }
     }
 
-    fn top(&self) -> Position<'_> {
+    pub(super) fn top(&self) -> Position<'_> {
         Position { branch: &self.root, level: 0 }
     }
 }

@@ -41,6 +41,7 @@
 // | `layout` | a number for the layout of all that is written |
 // | `exemplars` | one example per counter or bucket |
 // | `scrape` | visiting everything |
+// | `ticks` | clocks |
 // | `fork` | what a forked child must not inherit |
 //
 
@@ -71,6 +72,7 @@ mod series;
 mod sharing;
 mod slots;
 mod stripe;
+mod ticks;
 
 pub(crate) use entries::{Key, MAX_TEXT_BYTES};
 pub(crate) use fork::{ForkMutex, generation, watch};
@@ -78,7 +80,8 @@ pub use layout::LAYOUT;
 pub use memory::{Area, Geometry, Memory, PROCESS_BITS, Sharing};
 pub(crate) use place::Place;
 pub(crate) use recent::{FamilyId, Found, Trace};
-pub(crate) use series::{Family, NoRoom};
+pub(crate) use series::{Family, NoRoom, Spot};
+pub(crate) use ticks::time_of_day;
 
 use crate::BackendError;
 use crate::backend::{Collection, Visit};

@@ -11,6 +11,7 @@ use super::arena::Arena;
 use super::fork::ForkMutex;
 use super::place::{Place, layout};
 use super::records::{NO_RECORD, Record};
+use super::ticks::since_boot;
 use crate::labels::{Labels, push_pair};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::visit::{GaugeMode, Stop, Value, Visitor};
@@ -182,28 +183,15 @@ impl Node {
 
     fn set(&self, value: f64) {
         self.value.store(value.to_bits(), Ordering::Relaxed);
-        self.at.store(now(), Ordering::Release);
+        self.at.store(since_boot().as_nanos() as u64, Ordering::Release);
     }
 
     fn add(&self, amount: f64) {
         let moved = |bits| Some((as_value(bits).unwrap_or_default() + amount).to_bits());
         // Never fails: `moved` always has an answer.
         let _ = self.value.fetch_update(Ordering::Relaxed, Ordering::Relaxed, moved);
-        self.at.store(now(), Ordering::Release);
+        self.at.store(since_boot().as_nanos() as u64, Ordering::Release);
     }
-}
-
-/// Nanoseconds since the system started, the same clock for all processes.
-fn now() -> u64 {
-    #[cfg(target_os = "linux")]
-    const CLOCK: libc::clockid_t = libc::CLOCK_BOOTTIME;
-    #[cfg(not(target_os = "linux"))]
-    const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
-
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the clock exists, and the pointer is to a place for its time.
-    unsafe { libc::clock_gettime(CLOCK, &raw mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// The nodes of the gauge whose word this is.

@@ -6,7 +6,7 @@ use super::known::Known;
 use super::per_process::ModeCode;
 use super::read;
 use super::sharing;
-use super::slots::{SLOTS, Stripe, update_cell, with_borrowed_stripe, with_stripe};
+use super::slots::{SLOTS, Stripe, update_cell, with_borrowed_stripe};
 use super::stripe::{Cells as _, holders};
 use crate::primitive::{AtomicU64, Ordering};
 use crate::visit::{GaugeMode, Kind, Number};
@@ -59,8 +59,8 @@ impl Place {
     /// sees afterwards whether the entry is still what it was.
     #[inline(always)]
     pub(super) fn find(slot: u16, family: u16, offset: u32, mode: ModeCode) -> Self {
-        with_stripe(slot, offset, |stripe| {
-            holders::count_found(stripe.holder_cell(offset + layout::HOLDERS));
+        update_cell(slot, offset, layout::HOLDERS, (), |stripe, offset, cell, ()| {
+            holders::count_found(stripe.holder_cell(offset + cell));
         });
         sharing::mark_held(slot, offset);
         Self::pack(slot, family, offset, mode)
@@ -69,8 +69,8 @@ impl Place {
     /// A new holder of cells that are held already.
     #[inline]
     fn hold_too(&self) -> Self {
-        with_stripe(self.slot(), self.offset(), |stripe| {
-            holders::count_made(stripe.holder_cell(self.offset() + layout::HOLDERS));
+        update_cell(self.slot(), self.offset(), layout::HOLDERS, (), |stripe, offset, cell, ()| {
+            holders::count_made(stripe.holder_cell(offset + cell));
         });
         Self { packed: self.packed }
     }
@@ -285,10 +285,10 @@ impl Clone for Place {
 }
 
 impl Drop for Place {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        with_stripe(self.slot(), self.offset(), |stripe| {
-            holders::count_dropped(stripe.holder_cell(self.offset() + layout::HOLDERS));
+        update_cell(self.slot(), self.offset(), layout::HOLDERS, (), |stripe, offset, cell, ()| {
+            holders::count_dropped(stripe.holder_cell(offset + cell));
         });
         sharing::was_dropped(self.slot(), self.offset());
     }

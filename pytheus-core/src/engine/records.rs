@@ -19,7 +19,7 @@ pub(super) const NO_RECORD: u32 = 0;
 impl Arena {
     /// The record at `at`. If there is none, because the memory is damaged, something that reads as
     /// zero and is nobody's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn record<R: Record>(&self, at: u32) -> &'static R {
         const { assert!(size_of::<R>() <= size_of_val(&NOWHERE)) };
         // SAFETY: the words belong to the memory or to `NOWHERE`, which is large enough; they are
@@ -57,17 +57,27 @@ impl Arena {
 
     /// Writes bytes to the words from `at` on, the last one padded with zeros.
     pub(super) fn write_bytes(&self, at: u32, bytes: &[u8]) {
-        for (place, word) in self.text(at, bytes.len().div_ceil(WORD)).iter().zip(words_of(bytes)) {
-            place.store(word, Ordering::Relaxed);
+        let (words, rest) = bytes.as_chunks();
+        let text = self.text(at, bytes.len().div_ceil(WORD));
+        for (place, word) in text.iter().zip(words) {
+            place.store(u64::from_le_bytes(*word), Ordering::Relaxed);
+        }
+        if let (Some(place), false) = (text.get(words.len()), rest.is_empty()) {
+            place.store(padded(rest), Ordering::Relaxed);
         }
     }
 
     /// Whether the words from `at` on are these.
     pub(super) fn is_text(&self, at: u32, bytes: &[u8]) -> bool {
-        let words = bytes.len().div_ceil(WORD);
-        let text = self.text(at, words);
-        text.len() == words
-            && text.iter().zip(words_of(bytes)).all(|(at, word)| at.load(Ordering::Relaxed) == word)
+        let (words, rest) = bytes.as_chunks();
+        let text = self.text(at, bytes.len().div_ceil(WORD));
+        let whole = |(place, word): (&AtomicU64, &[u8; WORD])| {
+            place.load(Ordering::Relaxed) == u64::from_le_bytes(*word)
+        };
+        let last = text.get(words.len()).map(|place| place.load(Ordering::Relaxed));
+        text.len() >= words.len()
+            && text.iter().zip(words).all(whole)
+            && (rest.is_empty() || last == Some(padded(rest)))
     }
 
     /// Reads so many bytes from the words from `at` on, in place of what `bytes` held.
@@ -99,13 +109,9 @@ fn nowhere(words: usize) -> NonNull<AtomicU64> {
     NonNull::from_ref(&NOWHERE[0])
 }
 
-/// Bytes as whole words, the last one padded with zeros.
-pub(super) fn words_of(bytes: &[u8]) -> impl Iterator<Item = u64> {
-    let (words, rest) = bytes.as_chunks::<WORD>();
-    let last = (!rest.is_empty()).then(|| {
-        let mut word = [0; WORD];
-        word[..rest.len()].copy_from_slice(rest);
-        word
-    });
-    words.iter().copied().chain(last).map(u64::from_le_bytes)
+/// Fewer bytes than a word has, padded with zeros.
+fn padded(bytes: &[u8]) -> u64 {
+    let mut word = [0; WORD];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(word)
 }

@@ -5,6 +5,7 @@ use super::arena::Arena;
 use super::entries::{Key, MAX_TEXT_BYTES, State, state};
 use super::exemplars;
 use super::families::{Body, MOST_TURNS};
+use super::index::{Index, Position};
 use super::per_process::{self, ModeCode};
 use super::place::{self, Place, layout};
 use super::recent::Found;
@@ -28,6 +29,10 @@ pub(crate) struct Family {
     /// What a value for each process comes to, if it is a gauge that has one.
     pub(super) mode: ModeCode,
 }
+
+/// Where a series would be that was not found.
+#[derive(Clone, Copy)]
+pub(crate) struct Spot(Position<'static>);
 
 /// Why there is no series.
 #[derive(Debug)]
@@ -81,14 +86,24 @@ impl Family {
 
     /// The series with this key, if there is one, and where it was found. Writes nothing that others
     /// read.
-    pub(crate) fn find(&self, key: Key<'_>) -> Option<(Place, Found)> {
-        let at = self.body().index.locate(self.arena(), key)?;
-        let found = self.hold(at, Some(key))?;
-        self.is_registered().then_some(found)
+    ///
+    /// # Errors
+    ///
+    /// Where it would be.
+    pub(crate) fn find(&self, key: Key<'_>) -> Result<(Place, Found), Spot> {
+        let (at, spot) = self.body().index.walk(self.arena(), key);
+        let found = at.and_then(|at| self.hold(at, Some(key)));
+        found.filter(|_| self.is_registered()).ok_or(Spot(spot))
     }
 
-    /// The series with this key, which was not found, made if at most `cap` exist.
-    pub(crate) fn make(&self, key: Key<'_>, cap: u32, now: SystemTime) -> Result<Place, NoRoom> {
+    /// The series with this key, which was not found but would be at `spot`, made if at most `cap` exist.
+    pub(crate) fn make(
+        &self,
+        key: Key<'_>,
+        spot: Spot,
+        cap: u32,
+        now: SystemTime,
+    ) -> Result<Place, NoRoom> {
         let arena = self.arena();
         if key.text.len() > MAX_TEXT_BYTES {
             return Err(NoRoom::Memory(too_long(arena, key.text.len())));
@@ -99,14 +114,14 @@ impl Family {
             if !body.counts.begin(cap) {
                 return self.find_what_is_being_made(key).ok_or(NoRoom::Cap);
             }
-            let created = arena.pin(|pinned| self.create(pinned, key, now));
+            let created = arena.pin(|pinned| self.create(pinned, key, spot, now));
             body.counts.end(matches!(created, Ok(Created::Shown(_) | Created::ByUs)));
             if let Created::Shown(found) = created?
                 && let Some(place) = self.hold_found(found)
             {
                 return Ok(place);
             }
-            if let Some((place, _)) = self.find(key) {
+            if let Ok((place, _)) = self.find(key) {
                 return Ok(place);
             }
         }
@@ -123,7 +138,7 @@ impl Family {
         let backoff = Backoff::new();
         loop {
             let last_look = !self.body().counts.is_making();
-            if let Some((place, _)) = self.find(key) {
+            if let Ok((place, _)) = self.find(key) {
                 return Some(place);
             }
             // Whoever takes longer than this is not running.
@@ -135,14 +150,20 @@ impl Family {
     }
 
     /// Makes a series, unless somebody else did meanwhile.
-    fn create(&self, pinned: &Pinned, key: Key<'_>, now: SystemTime) -> Result<Created, NoRoom> {
+    fn create(
+        &self,
+        pinned: &Pinned,
+        key: Key<'_>,
+        spot: Spot,
+        now: SystemTime,
+    ) -> Result<Created, NoRoom> {
         let arena = self.arena();
         // While the arena is pinned, the record is not used for another family.
         if !self.is_registered() {
             return Err(NoRoom::Unregistered);
         }
         let at = self.entry_for(pinned, key, now).map_err(NoRoom::Memory)?;
-        match self.body().index.insert(arena, key, at) {
+        match Index::insert_below(arena, spot.0, key, at) {
             Ok(None) => {}
             Ok(Some(_)) => {
                 self.give_up(at);
@@ -329,7 +350,7 @@ impl Family {
         let key = self.key(key);
         if !arena.text_is(reserved, key) {
             let found = self.find(key).map(|(place, _)| place);
-            if let Some(place) = found.or_else(|| self.make(key, u32::MAX, now).ok()) {
+            if let Ok(place) = found.or_else(|spot| self.make(key, spot, u32::MAX, now)) {
                 body.count_overflow(arena);
                 return Some(place);
             }

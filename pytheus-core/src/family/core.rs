@@ -5,7 +5,7 @@ use super::key::{Template, with_text};
 use super::spec::{LabelSpec, Spec};
 use crate::backend::StorageKind;
 use crate::detached::Heap;
-use crate::engine::{self, FamilyId, ForkMutex, Found, Key, MAX_TEXT_BYTES, NoRoom, Trace};
+use crate::engine::{self, FamilyId, ForkMutex, Found, Key, MAX_TEXT_BYTES, NoRoom, Spot, Trace};
 use crate::labels::{Form, Frame, Labels, push_pair};
 use crate::metric::{At, Metric};
 use crate::names::{Naming, check_label_name};
@@ -256,11 +256,11 @@ impl FamilyCore {
             Backing::Striped(family) => {
                 let key = family.key(key);
                 match family.find(key) {
-                    Some((place, at)) => {
+                    Ok((place, at)) => {
                         found(at);
                         At::Striped(place)
                     }
-                    None => At::Striped(self.create(family, key)?),
+                    Err(spot) => At::Striped(self.create(family, key, spot)?),
                 }
             }
             Backing::Cells(family) => {
@@ -288,8 +288,13 @@ impl FamilyCore {
     }
 
     #[cold]
-    fn create(&self, family: &engine::Family, key: Key<'_>) -> Result<engine::Place, NoSeries> {
-        let make = || family.make(key, self.cap(), self.clock.now());
+    fn create(
+        &self,
+        family: &engine::Family,
+        key: Key<'_>,
+        spot: Spot,
+    ) -> Result<engine::Place, NoSeries> {
+        let make = || family.make(key, spot, self.cap(), self.clock.now());
         let created = match make() {
             Err(NoRoom::Cap) if self.make_room() => make(),
             created => created,

@@ -1,5 +1,6 @@
 //! Clocks.
 
+use crate::engine::time_of_day;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -68,8 +69,9 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
+    /// The time of day at the system's last tick, some milliseconds ago at most.
     fn now(&self) -> SystemTime {
-        SystemTime::now()
+        time_of_day()
     }
 
     fn elapsed(&self) -> Duration {
