@@ -47,6 +47,18 @@ impl Counts {
         self.both.fetch_sub(done, Ordering::Release);
     }
 
+    /// What is counted now, for [`mend`](Self::mend).
+    pub(super) fn seen(&self) -> u64 {
+        self.both.load(Ordering::Acquire)
+    }
+
+    /// Says that there are `live` and none is being made, unless anything was counted since `seen`: who
+    /// was making a series then is dead.
+    pub(super) fn mend(&self, seen: u64, live: u32) {
+        let live = u64::from(live) * Self::LIVE;
+        let _ = self.both.compare_exchange(seen, live, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
     /// One that was there is not any more.
     pub(super) fn removed(&self) {
         self.both.fetch_sub(Self::LIVE, Ordering::Relaxed);
@@ -67,6 +79,20 @@ mod tests {
         counts.end(false);
         assert_eq!((counts.live(), counts.is_making()), (1, false));
         assert!(counts.begin(2));
+    }
+
+    #[test]
+    fn what_the_dead_were_making_is_forgotten_unless_somebody_counts_meanwhile() {
+        let counts = Counts::default();
+        assert!(counts.begin(2) && counts.begin(2));
+        counts.end(true);
+        let seen = counts.seen();
+        counts.mend(seen, 1);
+        assert_eq!((counts.live(), counts.is_making()), (1, false));
+        let seen = counts.seen();
+        assert!(counts.begin(2));
+        counts.mend(seen, 1);
+        assert_eq!((counts.live(), counts.is_making()), (2, true));
     }
 
     #[test]

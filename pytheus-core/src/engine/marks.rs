@@ -6,6 +6,8 @@
 //! takes its own mark back at once.
 
 use super::memory::{MARKS_HEADER_BYTES, STEP_BYTES};
+use super::stripe::claims;
+use super::stripe::pins::Pinned;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicPtr;
@@ -89,7 +91,7 @@ impl Sheet {
     #[inline]
     pub(super) fn has(&self, offset: u32) -> bool {
         match self.word(offset) {
-            Some(word) => word.load(Ordering::Acquire) & bit(offset) != 0,
+            Some(word) => claims::is_set(word, bit(offset)),
             None => self.header().beyond.load(Ordering::Acquire) != 0,
         }
     }
@@ -97,14 +99,28 @@ impl Sheet {
     /// Marks the run at `offset`; `false` if its bit is not committed.
     pub(super) fn set(&self, offset: u32) -> bool {
         let Some(word) = self.word(offset) else { return false };
-        word.fetch_or(bit(offset), Ordering::SeqCst);
+        claims::set(word, bit(offset));
         true
     }
 
-    /// Takes the mark of the run at `offset` back.
+    /// Takes the mark of the run at `offset` back, unless somebody holds it: see [`claims::take_back`].
+    pub(super) fn take_back(
+        &self,
+        pinned: &Pinned,
+        offset: u32,
+        is_held: impl Fn() -> bool,
+        is_forked: impl Fn() -> bool,
+    ) -> bool {
+        match self.word(offset) {
+            Some(word) => claims::take_back(pinned, word, bit(offset), is_held, is_forked),
+            None => !self.has(offset),
+        }
+    }
+
+    /// Takes the mark of the run at `offset` back, on a sheet that belongs to nobody.
     pub(super) fn clear(&self, offset: u32) {
         if let Some(word) = self.word(offset) {
-            word.fetch_and(!bit(offset), Ordering::SeqCst);
+            word.fetch_and(!bit(offset), Ordering::AcqRel);
         }
     }
 

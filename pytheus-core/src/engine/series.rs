@@ -141,12 +141,30 @@ impl Family {
             if let Ok((place, _)) = self.find(key) {
                 return Some(place);
             }
+            if last_look {
+                return None;
+            }
             // Whoever takes longer than this is not running.
-            if last_look || backoff.is_completed() {
+            if backoff.is_completed() {
+                self.recount();
                 return None;
             }
             backoff.snooze();
         }
+    }
+
+    /// Counts the series, for a process that was killed while it made one counts as making it for ever.
+    /// What somebody who only stood still makes is counted too low then, until it is removed.
+    fn recount(&self) {
+        let (arena, body) = (self.arena(), self.body());
+        if !arena.is_shared() {
+            return;
+        }
+        let seen = body.counts.seen();
+        let overflow = body.overflow.load(Ordering::Acquire);
+        let is_counted = |at: &u32| *at != overflow && arena.entry(*at).state().is_shown();
+        let live = body.series.iter(arena).filter(is_counted).count();
+        body.counts.mend(seen, u32::try_from(live).unwrap_or(u32::MAX));
     }
 
     /// Makes a series, unless somebody else did meanwhile.

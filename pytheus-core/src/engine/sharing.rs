@@ -14,9 +14,10 @@ use super::memory::{Area, Geometry, PROCESS_BITS, SHARED_STRIPE, STEP_BYTES, Sha
 use super::mirror::Mirror;
 use super::place;
 use super::slots::SLOTS;
+use super::stripe::claims;
 use super::stripe::pins::Pinned;
 use crate::BackendError;
-use crate::primitive::{AtomicU64, Ordering, fence};
+use crate::primitive::{AtomicU64, Ordering};
 use std::sync::atomic::AtomicPtr;
 
 /// What a process keeps of a memory that it shares.
@@ -215,8 +216,7 @@ impl Arena {
     pub(super) fn is_held_elsewhere(&self, offset: u32) -> bool {
         let Some(sharing) = self.sharing() else { return false };
         let me = self.owner().map(process_of);
-        // After the series was removed, before the marks are read.
-        fence(Ordering::SeqCst);
+        claims::before_asking();
         (1..self.sheets_used()).any(|process| {
             Some(process) != me && self.sheet(process).has(offset) && sharing.is_attached(process)
         })
@@ -224,28 +224,10 @@ impl Arena {
 
     /// Takes this process' mark of the run at `offset` back if none of its handles holds it. Returns
     /// whether it has none.
-    pub(super) fn release(&self, _: &Pinned, offset: u32) -> bool {
+    pub(super) fn release(&self, pinned: &Pinned, offset: u32) -> bool {
         let Some(shared) = self.shared() else { return true };
-        if !shared.own.has(offset) {
-            return true;
-        }
-        if place::is_held_here(self, offset) {
-            return false;
-        }
-        fence(Ordering::SeqCst);
-        // A child that was forked before the last handle was dropped has that handle still.
-        if self.sharing().is_some_and(Sharing::has_unsettled_child) {
-            return false;
-        }
-        shared.own.clear(offset);
-        // Somebody may have found the mark there and relied on it. Meanwhile the run was not used for
-        // anything else, because the table is pinned.
-        fence(Ordering::SeqCst);
-        if place::is_held_here(self, offset) {
-            self.mark(offset);
-            return false;
-        }
-        true
+        let is_forked = || self.sharing().is_some_and(Sharing::has_unsettled_child);
+        shared.own.take_back(pinned, offset, || place::is_held_here(self, offset), is_forked)
     }
 
     /// Takes back the marks of all runs that were retired and that no handle of this process holds.

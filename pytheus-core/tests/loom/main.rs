@@ -64,6 +64,7 @@ mod stripe;
 mod mortal;
 mod world;
 
+mod claims;
 mod growth;
 mod holders;
 mod leases;

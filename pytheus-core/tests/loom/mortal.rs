@@ -71,6 +71,18 @@ macro_rules! mortal {
                 self.0.fetch_add(amount, order)
             }
 
+            #[allow(dead_code, reason = "not for every number")]
+            pub(crate) fn fetch_or(&self, bits: $number, order: Ordering) -> $number {
+                live_for_one_store();
+                self.0.fetch_or(bits, order)
+            }
+
+            #[allow(dead_code, reason = "not for every number")]
+            pub(crate) fn fetch_and(&self, bits: $number, order: Ordering) -> $number {
+                live_for_one_store();
+                self.0.fetch_and(bits, order)
+            }
+
             pub(crate) fn fetch_max(&self, other: $number, order: Ordering) -> $number {
                 live_for_one_store();
                 self.0.fetch_max(other, order)

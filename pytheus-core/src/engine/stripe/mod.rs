@@ -2,11 +2,13 @@
 //!
 //! - [`notes`]: updates of two cells that are never half visible, and their repair.
 //! - [`owner`]: who may write, and how a stripe changes hands.
+//! - [`claims`]: which processes hold a run of cells.
 //! - [`holders`]: who holds a run of cells, counted without contention.
 //! - [`pins`]: when what was taken out of the table may be used again.
 //!
 //! Everything here is safe code over [`primitive`](crate::primitive), so that loom can run it.
 
+pub(super) mod claims;
 pub(super) mod holders;
 mod notes;
 mod owner;
