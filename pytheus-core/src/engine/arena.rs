@@ -60,6 +60,24 @@ pub(super) struct Bookkeeping {
     root: AtomicU32,
 }
 
+#[cfg(test)]
+impl Bookkeeping {
+    pub(super) const OFFSETS: [usize; 9] = {
+        use std::mem::offset_of;
+        [
+            offset_of!(Self, seed),
+            offset_of!(Self, next_record),
+            offset_of!(Self, committed),
+            offset_of!(Self, next_cell),
+            offset_of!(Self, common_limit),
+            offset_of!(Self, stripes_used),
+            offset_of!(Self, sheets_used),
+            offset_of!(Self, epoch),
+            offset_of!(Self, root),
+        ]
+    };
+}
+
 // SAFETY: `repr(C)`, atomics only.
 unsafe impl Record for Bookkeeping {}
 

@@ -23,6 +23,19 @@ pub(super) struct Entry {
     pub(super) body: AtomicU32,
 }
 
+#[cfg(test)]
+impl Entry {
+    pub(super) const OFFSETS: [usize; 4] = {
+        use std::mem::offset_of;
+        [
+            offset_of!(Self, state),
+            offset_of!(Self, stamp),
+            offset_of!(Self, next),
+            offset_of!(Self, body),
+        ]
+    };
+}
+
 // SAFETY: `repr(C)`, atomics only, 8-byte aligned.
 unsafe impl Record for Entry {}
 

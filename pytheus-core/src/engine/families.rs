@@ -33,6 +33,19 @@ pub(super) struct Root {
     index: Index,
 }
 
+#[cfg(test)]
+impl Root {
+    pub(super) const OFFSETS: [usize; 4] = {
+        use std::mem::offset_of;
+        [
+            offset_of!(Self, families),
+            offset_of!(Self, unlinked),
+            offset_of!(Self, cursor),
+            offset_of!(Self, index),
+        ]
+    };
+}
+
 // SAFETY: `repr(C)`, atomics only.
 unsafe impl Record for Root {}
 
@@ -63,6 +76,28 @@ pub(super) struct Body {
     /// The record of the help text, in the high half, and its bytes.
     help: AtomicU64,
     pub(super) index: Index,
+}
+
+#[cfg(test)]
+impl Body {
+    pub(super) const OFFSETS: [usize; 13] = {
+        use std::mem::offset_of;
+        [
+            offset_of!(Self, series),
+            offset_of!(Self, counts),
+            offset_of!(Self, unlinked),
+            offset_of!(Self, cursor),
+            offset_of!(Self, run),
+            offset_of!(Self, overflow),
+            offset_of!(Self, events),
+            offset_of!(Self, is_per_process),
+            offset_of!(Self, has_exemplars),
+            offset_of!(Self, events_before),
+            offset_of!(Self, identity),
+            offset_of!(Self, help),
+            offset_of!(Self, index),
+        ]
+    };
 }
 
 // SAFETY: `repr(C)`, atomics only, 8-byte aligned.

@@ -39,6 +39,24 @@ pub(super) struct Node {
     folding: AtomicU64,
 }
 
+#[cfg(test)]
+impl Node {
+    pub(super) const OFFSETS: [usize; 9] = {
+        use std::mem::offset_of;
+        [
+            offset_of!(Self, next),
+            offset_of!(Self, owner),
+            offset_of!(Self, of),
+            offset_of!(Self, pid),
+            offset_of!(Self, value),
+            offset_of!(Self, at),
+            offset_of!(Self, base),
+            offset_of!(Self, next_base),
+            offset_of!(Self, folding),
+        ]
+    };
+}
+
 // SAFETY: `repr(C)`, atomics only.
 unsafe impl Record for Node {}
 

@@ -14,7 +14,6 @@ use super::memory::{Area, Geometry, PROCESS_BITS, SHARED_STRIPE, STEP_BYTES, Sha
 use super::mirror::Mirror;
 use super::place;
 use super::slots::SLOTS;
-use super::stripe::claims;
 use super::stripe::pins::Pinned;
 use crate::BackendError;
 use crate::primitive::{AtomicU64, Ordering};
@@ -211,12 +210,11 @@ impl Arena {
         grown
     }
 
-    /// Whether another process holds the run at `offset`. Once nobody can find the series any more, a
-    /// `false` stays one.
+    /// Whether another process holds the run at `offset`. Once nobody can find the series any more, and the
+    /// caller has made a sequentially consistent fence since, a `false` stays one.
     pub(super) fn is_held_elsewhere(&self, offset: u32) -> bool {
         let Some(sharing) = self.sharing() else { return false };
         let me = self.owner().map(process_of);
-        claims::before_asking();
         (1..self.sheets_used()).any(|process| {
             Some(process) != me && self.sheet(process).has(offset) && sharing.is_attached(process)
         })

@@ -85,7 +85,6 @@ impl World {
         if !pins::is_forgotten(|| self.headers.iter(), epoch, |_| true) {
             return;
         }
-        claims::before_asking();
         if !claims::is_set(&self.mark, BIT) {
             self.run.lock().unwrap().set(1);
         }
@@ -100,7 +99,9 @@ fn hold_against_removal(mark: u64) {
             let world = world.clone();
             move || {
                 world.use_once(0);
-                world.take_back(0);
+                if mark == 0 {
+                    world.take_back(0);
+                }
             }
         });
         let letting_go = spawn({

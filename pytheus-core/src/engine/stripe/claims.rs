@@ -2,7 +2,8 @@
 //!
 //! How many of a process' handles hold the run is counted where the others do not look. The bit is set
 //! before the first of them is used, and taken back some time after the last one is gone. Whoever wants
-//! to use the run for something else looks at the bits once nobody can find the series any more.
+//! to use the run for something else looks at the bits once nobody can find the series any more, behind a
+//! sequentially consistent fence.
 
 use super::pins::Pinned;
 use crate::primitive::{AtomicU64, Ordering, fence};
@@ -21,11 +22,6 @@ pub(crate) fn is_set(word: &AtomicU64, bit: u64) -> bool {
 pub(crate) fn set(word: &AtomicU64, bit: u64) {
     word.fetch_or(bit, Ordering::AcqRel);
     // Either we see that the series was removed, or who removed it sees the bit.
-    fence(Ordering::SeqCst);
-}
-
-/// To be called after the series was removed, and before bits of others are looked at.
-pub(crate) fn before_asking() {
     fence(Ordering::SeqCst);
 }
 

@@ -42,3 +42,17 @@ pub(crate) struct Header {
     /// The latest noted updates, the n-th at place n modulo [`RING`].
     notes: [Note; RING],
 }
+
+#[cfg(test)]
+impl Header {
+    pub(crate) const OFFSETS: [usize; 5] = {
+        use std::mem::offset_of;
+        [
+            offset_of!(Self, owner),
+            offset_of!(Self, limit),
+            offset_of!(Self, pin),
+            offset_of!(Self, sequence),
+            offset_of!(Self, notes),
+        ]
+    };
+}
