@@ -67,7 +67,7 @@ impl Geometry {
     /// a header, whole pages of 4 KiB.
     pub const fn marks_bytes(&self) -> usize {
         const PAGE: usize = 4096;
-        (MARKS_HEADER_BYTES + self.stripe_bytes / (8 * size_of::<u64>())).next_multiple_of(PAGE)
+        (MARKS_HEADER_BYTES + self.stripe_bytes / u64::BITS as usize).next_multiple_of(PAGE)
     }
 
     /// What the engine commits when it is made: how many bytes from the beginning of which areas. A

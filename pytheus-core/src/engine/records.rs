@@ -106,7 +106,7 @@ static NOWHERE: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
 #[cold]
 fn nowhere(words: usize) -> NonNull<AtomicU64> {
     debug_assert!(words <= NOWHERE.len());
-    NonNull::from_ref(&NOWHERE[0])
+    NonNull::from(&NOWHERE[0])
 }
 
 /// Fewer bytes than a word has, padded with zeros.

@@ -44,6 +44,7 @@ pub(crate) struct Header {
 }
 
 #[cfg(test)]
+#[allow(dead_code, reason = "the models of the protocols need none")]
 impl Header {
     pub(crate) const OFFSETS: [usize; 5] = {
         use std::mem::offset_of;
