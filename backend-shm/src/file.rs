@@ -322,6 +322,13 @@ pub(crate) fn try_lock(file: &File, byte: u64, lock: Lock) -> io::Result<bool> {
     }
 }
 
+/// Gives a lock back.
+pub(crate) fn unlock(file: &File, byte: u64) {
+    let lock = flock(libc::F_UNLCK, byte, 1);
+    // SAFETY: the descriptor is open, and the lock is one. It cannot fail.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
+}
+
 /// Whether somebody else has a lock on one of the bytes. Async-signal-safe.
 pub(crate) fn is_locked(descriptor: libc::c_int, first: u64, count: u64) -> bool {
     let mut lock = flock(libc::F_WRLCK, first, count);

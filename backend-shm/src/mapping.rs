@@ -6,7 +6,6 @@ use memmap2::{MmapOptions, MmapRaw};
 use pytheus_core::engine::{Area, PROCESS_BITS};
 use std::fs::File;
 use std::io;
-use std::num::NonZeroU64;
 use std::os::fd::RawFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -68,18 +67,15 @@ impl Mapping {
         unsafe { self.at(row_offset(process)).cast().as_ref() }
     }
 
-    /// Whether somebody holds the lock of a process. `descriptor` is one through which nobody does, or
-    /// this process itself. Async-signal-safe.
-    pub(crate) fn is_attached(&self, descriptor: RawFd, process: u16) -> bool {
-        file::is_locked(descriptor, process.into(), 1)
+    /// Whether somebody has the lock of a process other than the file description of `descriptor`.
+    /// Async-signal-safe.
+    pub(crate) fn is_locked(&self, descriptor: RawFd, process: u16) -> bool {
+        process != 0 && file::is_locked(descriptor, process.into(), 1)
     }
 
-    /// Whether the process that calls itself `owner` is alive, unless it is this one.
-    pub(crate) fn is_alive(&self, descriptor: RawFd, owner: NonZeroU64) -> bool {
-        let (process, generation) = parts(owner.get());
-        process != 0
-            && self.row(process).generation.load(Ordering::Acquire) == generation
-            && self.is_attached(descriptor, process)
+    /// Whether the process that has this number is the one of this generation, dead or alive.
+    pub(crate) fn has_generation(&self, process: u16, generation: u64) -> bool {
+        process != 0 && self.row(process).generation.load(Ordering::Acquire) == generation
     }
 }
 

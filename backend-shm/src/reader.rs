@@ -1,7 +1,7 @@
 //! A segment that is only read.
 
 use crate::file::{Identity, io_error};
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, parts};
 use crate::{NAME, open};
 use async_trait::async_trait;
 use pytheus_core::engine::{Area, Geometry, Memory, Sharing, View};
@@ -120,7 +120,8 @@ unsafe impl Memory for ReadOnly {
     }
 
     fn is_alive(&self, owner: NonZeroU64) -> bool {
-        self.mapping.is_alive(self.file.as_raw_fd(), owner)
+        let (process, generation) = parts(owner.get());
+        self.mapping.has_generation(process, generation) && self.is_attached(process)
     }
 
     fn sharing(&self) -> Option<&dyn Sharing> {
@@ -131,7 +132,7 @@ unsafe impl Memory for ReadOnly {
 // SAFETY: it has no number, and takes none.
 unsafe impl Sharing for ReadOnly {
     fn is_attached(&self, process: u16) -> bool {
-        self.mapping.is_attached(self.file.as_raw_fd(), process)
+        self.mapping.is_locked(self.file.as_raw_fd(), process)
     }
 
     fn before_fork(&self) -> Option<u16> {

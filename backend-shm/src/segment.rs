@@ -1,8 +1,8 @@
 //! A segment that this process writes.
 
 use crate::NAME;
-use crate::file::{self, Lock, error, io_error};
-use crate::header::{Header, area_offset, front_bytes, row_offset};
+use crate::file::{self, Identity, Lock, error, io_error};
+use crate::header::{HEADER_BYTES, Header, area_offset, front_bytes, row_offset};
 use crate::mapping::{Mapping, owner, parts};
 use pytheus_core::engine::{Area, Geometry, Memory, Sharing};
 use pytheus_core::{BackendError, BackendErrorKind};
@@ -10,10 +10,10 @@ use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
 use std::ops::Range;
-use std::os::fd::{IntoRawFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 /// The byte that who attaches locks together with others, and who replaces the file alone. The bytes
 /// behind it are those of the processes.
@@ -24,61 +24,21 @@ pub(crate) const ATTACH_BYTE: u64 = 0;
 pub(crate) struct Segment {
     mapping: Mapping,
     path: PathBuf,
-    /// To reserve room and to open the file again. The mapping keeps its file description, so no lock
-    /// belongs to it.
+    /// To reserve room, to ask for locks and to open the file again. The mapping keeps its file
+    /// description, so no lock belongs to it.
     file: File,
-    me: Attachment,
+    identity: Identity,
+    /// Who this process is; 0 for nobody.
+    me: AtomicU64,
+    lock: KeptLock,
     /// What was taken for the child that is about to be forked.
-    child: Attachment,
-    /// The descriptor of the parent, to be closed once this child has settled.
-    parents: AtomicI32,
+    childs: AtomicU64,
+    childs_lock: AtomicI32,
     /// Whether this process ever forked.
     forked: AtomicBool,
 }
 
-/// A number, and the descriptor that has its lock: one that is never mapped, so that the lock ends with
-/// the process and its children do not have it.
-#[derive(Debug)]
-struct Attachment {
-    /// 0 for nobody.
-    owner: AtomicU64,
-    descriptor: AtomicI32,
-}
-
 const NO_DESCRIPTOR: RawFd = -1;
-
-impl Attachment {
-    fn none() -> Self {
-        Self { owner: AtomicU64::new(0), descriptor: AtomicI32::new(NO_DESCRIPTOR) }
-    }
-
-    fn set(&self, (owner, descriptor): (u64, RawFd)) {
-        self.descriptor.store(descriptor, Ordering::Release);
-        self.owner.store(owner, Ordering::Release);
-    }
-
-    fn take(&self) -> (u64, RawFd) {
-        (
-            self.owner.swap(0, Ordering::AcqRel),
-            self.descriptor.swap(NO_DESCRIPTOR, Ordering::AcqRel),
-        )
-    }
-
-    fn owner(&self) -> u64 {
-        self.owner.load(Ordering::Acquire)
-    }
-
-    fn descriptor(&self) -> RawFd {
-        self.descriptor.load(Ordering::Acquire)
-    }
-}
-
-fn close(descriptor: RawFd) {
-    if descriptor != NO_DESCRIPTOR {
-        // SAFETY: the caller took it from an attachment, whose alone it was.
-        unsafe { libc::close(descriptor) };
-    }
-}
 
 impl Segment {
     /// Attaches this process.
@@ -90,14 +50,16 @@ impl Segment {
         let segment = Self {
             mapping,
             path: path.to_owned(),
+            identity: Identity::of(&file).map_err(|e| io_error(path, "look at it", e))?,
             file,
-            me: Attachment::none(),
-            child: Attachment::none(),
-            parents: AtomicI32::new(NO_DESCRIPTOR),
+            me: AtomicU64::new(0),
+            lock: KeptLock::none(),
+            childs: AtomicU64::new(0),
+            childs_lock: AtomicI32::new(NO_DESCRIPTOR),
             forked: AtomicBool::new(false),
         };
         let taken = segment.take_number(0).map_err(|e| io_error(path, "attach to it", e))?;
-        let Some(taken) = taken else {
+        let Some((me, lock)) = taken else {
             let message = format!(
                 "all {} places for processes are taken; let some end, or make a new segment with a \
                  larger `max_processes`",
@@ -105,8 +67,9 @@ impl Segment {
             );
             return Err(error(path, BackendErrorKind::Full, &message));
         };
-        segment.me.set(taken);
-        let row = segment.mapping.row(parts(taken.0).0);
+        segment.lock.keep(lock);
+        segment.me.store(me, Ordering::Release);
+        let row = segment.mapping.row(parts(me).0);
         row.pid.store(std::process::id(), Ordering::Relaxed);
         row.started.store(started(), Ordering::Relaxed);
         Ok(segment)
@@ -115,24 +78,62 @@ impl Segment {
     /// A number that nobody has, for this process or, if `parent` is not 0, for a child of that one.
     fn take_number(&self, parent: u64) -> io::Result<Option<(u64, RawFd)>> {
         let lock = file::open_again(&self.file, true)?;
+        if Identity::of(&lock)? != self.identity {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        }
         for process in 1..=self.mapping.max_processes() {
-            if file::try_lock(&lock, process.into(), Lock::Exclusive)? {
-                let row = self.mapping.row(process);
-                let generation = row.generation.load(Ordering::Relaxed).wrapping_add(1);
-                row.parent.store(parent, Ordering::Relaxed);
-                // Until now the dead one who had the number seemed alive.
-                row.generation.store(generation, Ordering::Release);
-                return Ok(Some((owner(process, generation), lock.into_raw_fd())));
+            if !file::try_lock(&lock, process.into(), Lock::Exclusive)? {
+                continue;
             }
+            if self.has_heir(process) {
+                file::unlock(&lock, process.into());
+                continue;
+            }
+            let row = self.mapping.row(process);
+            let generation = row.generation.load(Ordering::Relaxed).wrapping_add(1);
+            row.parent.store(parent, Ordering::Relaxed);
+            // Until now the dead one who had the number seemed alive.
+            row.generation.store(generation, Ordering::Release);
+            return Ok(Some((owner(process, generation), lock.into_raw_fd())));
         }
         Ok(None)
     }
 
+    fn owner_here(&self) -> u64 {
+        self.me.load(Ordering::Acquire)
+    }
+
+    /// The descriptor of the file. `None` if that is something else by now: there are programs that close
+    /// all descriptors they do not know. Async-signal-safe.
+    fn descriptor(&self) -> Option<RawFd> {
+        let is_ours = Identity::of(&self.file).is_ok_and(|identity| identity == self.identity);
+        is_ours.then(|| self.file.as_raw_fd())
+    }
+
+    /// Whether somebody has the lock of a process. Async-signal-safe.
+    fn is_locked(&self, process: u16) -> bool {
+        // Who cannot tell must not take a living one for dead.
+        self.descriptor().is_none_or(|descriptor| self.mapping.is_locked(descriptor, process))
+    }
+
+    /// Whether a child of the process with this number is alive that has not marked yet what it holds: the
+    /// marks of its parent stand for it.
+    fn has_heir(&self, process: u16) -> bool {
+        self.unsettled().any(|parent| parts(parent).0 == process)
+    }
+
+    /// The parents of those that were forked, are alive and have not settled.
+    fn unsettled(&self) -> impl Iterator<Item = u64> {
+        (1..=self.mapping.max_processes()).filter_map(|process| {
+            let parent = self.mapping.row(process).parent.load(Ordering::Acquire);
+            (parent != 0 && self.is_locked(process)).then_some(parent)
+        })
+    }
+
     /// Whether the file's name means another file by now, or none.
     pub(crate) fn is_replaced(&self) -> bool {
-        let ours = file::Identity::of(&self.file).ok();
-        match file::Identity::at(&self.path) {
-            Ok(now) => now != ours,
+        match Identity::at(&self.path) {
+            Ok(now) => now != Some(self.identity),
             // Who cannot look cannot tell.
             Err(_) => false,
         }
@@ -140,8 +141,7 @@ impl Segment {
 
     /// Whether the name means this segment.
     pub(crate) fn has(&self, path: &Path) -> bool {
-        let ours = file::Identity::of(&self.file).ok();
-        ours.is_some() && file::Identity::at(path).ok().flatten() == ours
+        Identity::at(path).is_ok_and(|now| now == Some(self.identity))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -172,6 +172,9 @@ impl Segment {
         let path = self.path.display();
         let wanted = range.len() as u64;
         let most = self.mapping.header.max_bytes;
+        if self.descriptor().is_none() {
+            return Err(full(format!("{path}: its descriptor was closed by somebody else")));
+        }
         let taken = file::room(&self.file).map_err(|e| io_error(&self.path, "look at it", e))?;
         if taken + wanted > most {
             return Err(full(format!(
@@ -236,11 +239,13 @@ unsafe impl Memory for Segment {
     }
 
     fn owner(&self) -> Option<NonZeroU64> {
-        NonZeroU64::new(self.me.owner())
+        NonZeroU64::new(self.owner_here())
     }
 
     fn is_alive(&self, owner: NonZeroU64) -> bool {
-        self.owner() == Some(owner) || self.mapping.is_alive(self.me.descriptor(), owner)
+        let (process, generation) = parts(owner.get());
+        self.owner() == Some(owner)
+            || self.mapping.has_generation(process, generation) && self.is_locked(process)
     }
 
     fn sharing(&self) -> Option<&dyn Sharing> {
@@ -248,64 +253,121 @@ unsafe impl Memory for Segment {
     }
 }
 
-// SAFETY: a number belongs to who has its lock, which the system gives to one file description; the
-// child's is locked before the fork and closed in the parent after it; a row names its parent from when
-// the lock is taken until the child settles.
+// SAFETY: a number belongs to who has its lock, which the system gives to one file description, and keeps
+// until the process ends; the child's is locked before the fork and closed in the parent after it; a row
+// names its parent from when the lock is taken until the child settles.
 unsafe impl Sharing for Segment {
     fn is_attached(&self, process: u16) -> bool {
-        parts(self.me.owner()).0 == process
-            || self.mapping.is_attached(self.me.descriptor(), process)
+        parts(self.owner_here()).0 == process || self.is_locked(process) || self.has_heir(process)
     }
 
     fn before_fork(&self) -> Option<u16> {
-        let me = self.me.owner();
+        let me = self.owner_here();
         if me == 0 {
             return None;
         }
         self.forked.store(true, Ordering::Release);
-        let taken = self.take_number(me).ok().flatten()?;
-        self.child.set(taken);
-        Some(parts(taken.0).0)
+        let (child, lock) = self.take_number(me).ok().flatten()?;
+        self.childs_lock.store(lock, Ordering::Release);
+        self.childs.store(child, Ordering::Release);
+        Some(parts(child).0)
     }
 
     fn after_fork_in_parent(&self) {
         // The child has the descriptor, too. If there is no child, the number is free again.
-        close(self.child.take().1);
+        self.childs.store(0, Ordering::Release);
+        close(self.childs_lock.swap(NO_DESCRIPTOR, Ordering::AcqRel));
     }
 
     fn after_fork_in_child(&self) {
-        let (_, parents) = self.me.take();
-        self.parents.store(parents, Ordering::Release);
-        let (owner, descriptor) = self.child.take();
-        if owner != 0 {
-            self.me.set((owner, descriptor));
+        let child = self.childs.swap(0, Ordering::AcqRel);
+        self.lock.forget();
+        if child != 0 {
+            self.lock.keep(self.childs_lock.swap(NO_DESCRIPTOR, Ordering::AcqRel));
             // SAFETY: asks for a number.
             let pid = unsafe { libc::getpid() };
-            self.mapping.row(parts(owner).0).pid.store(pid as u32, Ordering::Relaxed);
+            self.mapping.row(parts(child).0).pid.store(pid as u32, Ordering::Relaxed);
         }
+        self.me.store(child, Ordering::Release);
     }
 
     fn settled(&self) {
-        let me = self.me.owner();
+        let me = self.owner_here();
         if me != 0 {
             self.mapping.row(parts(me).0).parent.store(0, Ordering::Release);
         }
-        // From here on the parent is dead when it is.
-        close(self.parents.swap(NO_DESCRIPTOR, Ordering::AcqRel));
     }
 
     fn has_unsettled_child(&self) -> bool {
-        let me = self.me.owner();
-        self.forked.load(Ordering::Acquire)
-            && (1..=self.mapping.max_processes()).any(|process| {
-                self.mapping.row(process).parent.load(Ordering::Acquire) == me
-                    && self.is_attached(process)
-            })
+        let me = self.owner_here();
+        self.forked.load(Ordering::Acquire) && self.unsettled().any(|parent| parent == me)
     }
 }
 
-impl Drop for Segment {
+/// A lock that ends with this process, and not before: the file description that has it is mapped, so that
+/// to close descriptors does not end it, and the mapping is not inherited by children.
+#[derive(Debug)]
+struct KeptLock {
+    /// Null for none.
+    page: AtomicPtr<libc::c_void>,
+}
+
+impl KeptLock {
+    fn none() -> Self {
+        Self { page: AtomicPtr::new(std::ptr::null_mut()) }
+    }
+
+    /// Keeps the lock that the file description of `descriptor` has. Async-signal-safe.
+    fn keep(&self, descriptor: RawFd) {
+        // SAFETY: a new mapping at an address of the system's choice, which nobody touches.
+        let page = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                LOCK_BYTES,
+                libc::PROT_NONE,
+                libc::MAP_SHARED,
+                descriptor,
+                0,
+            )
+        };
+        if page == libc::MAP_FAILED {
+            // The descriptor stays open then, and keeps it as well, but for who closes it; and children
+            // that outlive this process have it, too.
+            return;
+        }
+        // SAFETY: the page was just mapped.
+        if unsafe { libc::madvise(page, LOCK_BYTES, libc::MADV_DONTFORK) } != 0 {
+            // Likewise.
+            // SAFETY: the page was just mapped.
+            unsafe { libc::munmap(page, LOCK_BYTES) };
+            return;
+        }
+        self.page.store(page, Ordering::Release);
+        close(descriptor);
+    }
+
+    /// For a forked child, which has not inherited the page.
+    fn forget(&self) {
+        self.page.store(std::ptr::null_mut(), Ordering::Release);
+    }
+}
+
+/// What is mapped of the file to keep its description.
+const LOCK_BYTES: usize = HEADER_BYTES;
+
+impl Drop for KeptLock {
     fn drop(&mut self) {
-        close(self.me.take().1);
+        let page = *self.page.get_mut();
+        if !page.is_null() {
+            // SAFETY: the page is ours alone.
+            unsafe { libc::munmap(page, LOCK_BYTES) };
+        }
+    }
+}
+
+fn close(descriptor: RawFd) {
+    if descriptor != NO_DESCRIPTOR {
+        // SAFETY: the caller's alone.
+        unsafe { libc::close(descriptor) };
     }
 }
