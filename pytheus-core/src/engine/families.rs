@@ -18,7 +18,7 @@ use super::stripe::pins::Pinned;
 use crate::identity;
 use crate::own_metrics::Events;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
-use crate::visit::{FamilyDesc, Kind};
+use crate::visit::{FamilyDesc, Identity, Kind};
 use crate::{BackendError, RegisterError};
 use std::time::SystemTime;
 
@@ -250,9 +250,10 @@ impl Engine {
         let arena = self.arena;
         let key = Key::new(arena, desc.identity.name.as_bytes());
         let run = run_length(desc.identity.kind, desc.identity.buckets.len());
-        let at = match self.recycle(pinned, key, run) {
+        let mode = self.mode(&desc.identity);
+        let at = match self.recycle(pinned, key, run, mode) {
             Some(at) => at,
-            None => self.new_record(key, run)?,
+            None => self.new_record(key, run, mode)?,
         };
         let entry = arena.entry(at);
         // The number tells it from other families that had the record, however many those were.
@@ -293,7 +294,6 @@ impl Engine {
         now: SystemTime,
     ) -> Result<(), BackendError> {
         let body = family.body();
-        body.is_per_process.store(family.mode.is_per_process().into(), Ordering::Relaxed);
         // What a creation that came too late left here.
         family.clear_leftovers(pinned);
         body.forget_events(self.arena);
@@ -313,8 +313,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The record of a family that was unregistered and whose series take as many cells.
-    fn recycle(&self, _: &Pinned, key: Key<'_>, run: u32) -> Option<u32> {
+    /// The record of a family that was unregistered and whose series take as many cells, for the same.
+    fn recycle(&self, _: &Pinned, key: Key<'_>, run: u32, mode: ModeCode) -> Option<u32> {
         let (arena, root) = (self.arena, self.root());
         if root.unlinked.load(Ordering::Relaxed) == 0 {
             return None;
@@ -325,6 +325,8 @@ impl Engine {
             seen.is(state::UNLINKED)
                 && entry.fits(key)
                 && self.body(at).run.load(Ordering::Relaxed) == run
+                && self.body(at).is_per_process.load(Ordering::Relaxed)
+                    == mode.is_per_process().into()
                 && arena.is_forgotten(entry.epoch())
                 && arena.claim(at, seen, key)
         });
@@ -335,11 +337,12 @@ impl Engine {
     }
 
     /// A new record, in the list of families and claimed.
-    fn new_record(&self, key: Key<'_>, run: u32) -> Result<u32, BackendError> {
+    fn new_record(&self, key: Key<'_>, run: u32, mode: ModeCode) -> Result<u32, BackendError> {
         let arena = self.arena;
         let at_body = arena.allocate_record(size_of::<Body>() / 8)?;
         let body: &Body = arena.record(at_body);
         body.run.store(run, Ordering::Relaxed);
+        body.is_per_process.store(mode.is_per_process().into(), Ordering::Relaxed);
         body.events.store(arena.allocate_cells(EVENTS)?, Ordering::Relaxed);
         let at = arena.new_entry(key, state::CLAIMED)?;
         arena.entry(at).body.store(at_body, Ordering::Relaxed);
@@ -415,11 +418,16 @@ impl Engine {
             asked: Known::MOST + 1,
             limit: Known::MOST,
         })?;
-        let mode = match desc.identity.kind {
-            Kind::Gauge if self.is_shared() => ModeCode::new(desc.identity.gauge_mode),
-            _ => ModeCode::default(),
-        };
+        let mode = self.mode(&desc.identity);
         Ok(Family { number, mode, ..self.family_at(at, registered) })
+    }
+
+    /// What a value for each process comes to, if it is a gauge that has one.
+    fn mode(&self, identity: &Identity) -> ModeCode {
+        match identity.kind {
+            Kind::Gauge if self.is_shared() => ModeCode::new(identity.gauge_mode),
+            _ => ModeCode::default(),
+        }
     }
 
     /// A family for scrapes and removals, which hold no series and need no number.

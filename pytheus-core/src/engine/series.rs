@@ -111,11 +111,17 @@ impl Family {
         arena.must_have_owner().map_err(NoRoom::Memory)?;
         let body = self.body();
         for _ in 0..MOST_TURNS {
-            if !body.counts.begin(cap) {
+            // Counted while pinned: who counts as making a series and has pinned nothing is dead.
+            let created = arena.pin(|pinned| {
+                body.counts.begin(cap).then(|| {
+                    let created = self.create(pinned, key, spot, now);
+                    body.counts.end(matches!(created, Ok(Created::Shown(_) | Created::ByUs)));
+                    created
+                })
+            });
+            let Some(created) = created else {
                 return self.find_what_is_being_made(key).ok_or(NoRoom::Cap);
-            }
-            let created = arena.pin(|pinned| self.create(pinned, key, spot, now));
-            body.counts.end(matches!(created, Ok(Created::Shown(_) | Created::ByUs)));
+            };
             if let Created::Shown(found) = created?
                 && let Some(place) = self.hold_found(found)
             {
@@ -153,14 +159,14 @@ impl Family {
         }
     }
 
-    /// Counts the series, for a process that was killed while it made one counts as making it for ever.
-    /// What somebody who only stood still makes is counted too low then, until it is removed.
+    /// Counts the series if nobody alive makes one: a process that was killed while it made one counts
+    /// as making it for ever.
     fn recount(&self) {
         let (arena, body) = (self.arena(), self.body());
-        if !arena.is_shared() {
+        let seen = body.counts.seen();
+        if !arena.is_shared() || !arena.is_forgotten(u64::MAX) {
             return;
         }
-        let seen = body.counts.seen();
         let overflow = body.overflow.load(Ordering::Acquire);
         let is_counted = |at: &u32| *at != overflow && arena.entry(*at).state().is_shown();
         let live = body.series.iter(arena).filter(is_counted).count();
