@@ -70,7 +70,11 @@ fn shop(mut options: Options) -> ExitCode {
     if workers > 1 && !is_shared {
         return misused(&Mistake::OneProcess { workers, backend: backend.name() });
     }
-    finish(run(options, backend, workers))
+    let told = match (&folder, &options.backend) {
+        (Some(_), Some(url)) => say(&format!("the metrics are in {url} meanwhile\n")),
+        _ => Ok(()),
+    };
+    finish(told.and_then(|()| run(options, backend, workers)))
 }
 
 /// A folder for a segment, if it is a demo and nobody says where the metrics are to be kept.
@@ -112,17 +116,17 @@ fn run(options: Options, backend: Arc<dyn Backend>, workers: u16) -> Result<bool
         };
         let well = match options.demo {
             Some(time) => tokio::select! {
-                well = demo::run(address, &staff, time) => well?,
-                () = stop => return Err("the demo was stopped".into()),
+                well = demo::run(address, &staff, time) => well,
+                () = stop => Err("the demo was stopped".into()),
             },
             None => {
                 say(&sign(address, &registry))?;
                 stop.await;
-                true
+                Ok(true)
             }
         };
-        staff.go_home().await?;
-        Ok::<bool, AnyError>(well)
+        let gone = staff.go_home().await;
+        well.and_then(|well| gone.map(|()| well))
     })?;
     registry.close_blocking()?;
     if options.demo.is_none() {
