@@ -36,8 +36,10 @@ fn four_workers_one_of_them_killed_count_what_they_answered() -> Outcome {
     const VISITORS: u64 = 4;
 
     let (page, verdict) = demo(&[])?;
-    assert!(verdict.contains("; 4 workers, 1 killed; "), "{verdict}");
+    assert!(verdict.contains("; 4 workers, 1 killed, "), "{verdict}");
     assert!(page.contains(", ended: signal: 9"), "{page}");
+    // Whoever was killed had answered, and then others did.
+    assert!(number(&verdict, " answered; ").is_some_and(|n| (2..=5).contains(&n)), "{verdict}");
     let answered = number(&verdict, " requests answered").ok_or("no number")?;
     let lost = number(&verdict, " without an answer").ok_or("no number")?;
     assert!(answered > 0, "{verdict}");
@@ -52,7 +54,7 @@ fn four_workers_one_of_them_killed_count_what_they_answered() -> Outcome {
 #[test]
 fn one_process_counts_exactly_what_it_answered() -> Outcome {
     let (page, verdict) = demo(&["--backend", "local:"])?;
-    assert!(verdict.contains("; 1 process, 0 killed; "), "{verdict}");
+    assert!(verdict.contains("; 1 process, 0 killed, "), "{verdict}");
     let answered = number(&verdict, " requests answered");
     assert!(answered > Some(0), "{verdict}");
     assert_eq!(answered, Some(counted(&page)), "{page}");
@@ -68,12 +70,12 @@ fn a_segment_of_ones_own_keeps_what_earlier_demos_counted() -> Outcome {
     let url = format!("shm://{}", folder.path().join("shop").display());
     let (first, _) = demo(&["--backend", &url, "--workers", "2"])?;
     let (second, verdict) = demo(&["--backend", &url, "--workers", "3"])?;
-    assert!(verdict.contains("; 3 workers, 1 killed; "), "{verdict}");
+    assert!(verdict.contains("; 3 workers, 1 killed, "), "{verdict}");
     let in_second = number(&verdict, " counted, ").ok_or("no number")?;
     assert_eq!(counted(&second), counted(&first) + in_second, "{verdict}");
     // One worker is the shop itself, which nobody kills.
     let (_, verdict) = demo(&["--backend", &url, "--workers", "1"])?;
-    assert!(verdict.contains("; 1 process, 0 killed; "), "{verdict}");
+    assert!(verdict.contains("; 1 process, 0 killed, "), "{verdict}");
     Ok(())
 }
 

@@ -11,6 +11,8 @@ pub(crate) struct Ledger {
     changes: BTreeMap<String, Change>,
     /// What each worker sold. A worker's stock is its own, and gone with it.
     sold: BTreeMap<(u32, &'static str), i64>,
+    /// The processes that answered.
+    workers: BTreeSet<u32>,
     answered: i64,
     lost: i64,
 }
@@ -58,6 +60,11 @@ impl Ledger {
         }
     }
 
+    /// This process answered.
+    pub(crate) fn answered_by(&mut self, worker: u32) {
+        self.workers.insert(worker);
+    }
+
     /// A cart became an order.
     pub(crate) fn ordered(&mut self, fate: Fate, channel: &str, country: &str, cart: &Cart) {
         let orders = format!("shop_orders_total{{channel={channel:?},country={country:?}}}");
@@ -100,6 +107,7 @@ impl Ledger {
         for (sold, quantity) in other.sold {
             *self.sold.entry(sold).or_default() += quantity;
         }
+        self.workers.extend(other.workers);
         self.answered += other.answered;
         self.lost += other.lost;
     }
@@ -159,6 +167,11 @@ impl Ledger {
     /// How many requests had no answer.
     pub(crate) fn lost(&self) -> i64 {
         self.lost
+    }
+
+    /// How many processes answered.
+    pub(crate) fn workers(&self) -> usize {
+        self.workers.len()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -23,6 +23,8 @@ use tokio::time::Instant;
 /// How many visitors are in the shop at a time. Each waits for an answer before it asks again.
 const VISITORS: u64 = 4;
 const SCRAPE_EVERY: Duration = Duration::from_millis(200);
+/// A worker that takes longer to be replaced will not be.
+const REPLACE_WITHIN: Duration = Duration::from_secs(20);
 
 /// Orders, scrapes, kills and checks for `time`. Returns whether everything added up.
 pub(crate) async fn run(
@@ -67,8 +69,10 @@ pub(crate) async fn run(
 async fn kill_one(crew: &Crew, notice: &Notice) -> Result<(), AnyError> {
     let victim = notice.answered_last().ok_or("nobody was answered in half of the time")?;
     notice.kill(victim);
-    crew.kill(victim).await?;
-    Ok(())
+    match tokio::time::timeout(REPLACE_WITHIN, crew.kill(victim)).await {
+        Ok(replaced) => replaced.map(|_| ()),
+        Err(late) => Err(format!("process {victim} was killed and not replaced: {late}").into()),
+    }
 }
 
 /// Scrapes until `end`, as Prometheus would, only more often. Returns how many times.
@@ -136,7 +140,7 @@ impl Verdict {
         let counted = |name: &str| after.total(name) - before.total(name);
         say(&format!(
             "{}: {} requests answered, {} counted, {lost} without an answer; \
-             {} orders answered, {} counted; in flight {}; {workers} {}, {} killed; \
+             {} orders answered, {} counted; in flight {}; {workers} {}, {} killed, {} answered; \
              {} values compared, {} differ; {scrapes} scrapes meanwhile, no counter went backwards\n",
             if wrong.is_empty() { "OK" } else { "WRONG" },
             ledger.sure("shop_requests_total"),
@@ -146,6 +150,7 @@ impl Verdict {
             after.value("shop_requests_in_flight"),
             if *workers == 1 { "process" } else { "workers" },
             usize::from(killed.is_some()),
+            ledger.workers(),
             ledger.len(),
             wrong.len(),
         ))?;

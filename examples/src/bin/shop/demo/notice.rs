@@ -12,10 +12,8 @@ pub(crate) struct Notice {
 }
 
 impl Notice {
-    pub(crate) fn answered(&self, worker: Option<u32>) {
-        if let Some(worker) = worker {
-            self.answered_last.store(worker, Ordering::Relaxed);
-        }
+    pub(crate) fn answered(&self, worker: u32) {
+        self.answered_last.store(worker, Ordering::Relaxed);
     }
 
     /// A worker that is busy.

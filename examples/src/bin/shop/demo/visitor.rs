@@ -118,8 +118,7 @@ impl Visitor {
         match self.send("POST", "/checkout", &asked, "/checkout", allowed).await {
             Ok(201) => {
                 self.ledger.ordered(Fate::Answered, channel, country, cart);
-                let worker = self.client.worker().ok_or("an answer names its worker")?;
-                self.ledger.taken_from_stock(worker, cart);
+                self.ledger.taken_from_stock(self.worker()?, cart);
             }
             Ok(_) => self.ledger.sold_out(Fate::Answered),
             Err(Interruption::Lost) => {
@@ -152,7 +151,9 @@ impl Visitor {
             }
             Err(error) => return Err(error.into()),
         };
-        self.notice.answered(self.client.worker());
+        let worker = self.worker()?;
+        self.notice.answered(worker);
+        self.ledger.answered_by(worker);
         let (status, body) = (answer.status, answer.body);
         if !allowed.contains(&status) {
             let wrong = format!("{method} {path} answered {status}, not {allowed:?}: {body}");
@@ -160,6 +161,11 @@ impl Visitor {
         }
         self.ledger.request(Fate::Answered, method, route, &[status]);
         Ok(status)
+    }
+
+    /// Who answered last on this connection.
+    fn worker(&self) -> Result<u32, AnyError> {
+        Ok(self.client.worker().ok_or("an answer does not name its worker")?)
     }
 }
 
