@@ -4,6 +4,7 @@ use super::page::{Page, name_of};
 use crate::cart::Cart;
 use crate::catalogue::Product;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// For each series, by how much it must have changed in the end.
 #[derive(Default)]
@@ -36,6 +37,17 @@ struct Change {
 impl Change {
     fn is_kept_by(self, change: f64) -> bool {
         (self.sure as f64..=(self.sure + self.unsure) as f64).contains(&change)
+    }
+}
+
+/// `3`, or `3 to 4`.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.sure)?;
+        if self.unsure > 0 {
+            write!(f, " to {}", self.sure + self.unsure)?;
+        }
+        Ok(())
     }
 }
 
@@ -132,10 +144,7 @@ impl Ledger {
         for (series, expected) in &self.changes {
             let counted = counted(series);
             if !expected.is_kept_by(counted) {
-                let Change { sure, unsure } = expected;
-                let most =
-                    if *unsure > 0 { format!(" to {}", sure + unsure) } else { String::new() };
-                differences.push(format!("{series}: expected {sure}{most}, counted {counted}"));
+                differences.push(format!("{series}: expected {expected}, counted {counted}"));
             }
         }
         // Which bucket a request belongs to, its visitor cannot know.
@@ -153,7 +162,7 @@ impl Ledger {
         let all = Change { sure: self.answered, unsure: self.lost };
         let counted = after.total(name) - before.total(name);
         if !all.is_kept_by(counted) {
-            differences.push(format!("{name}: answered {all:?}, counted {counted}"));
+            differences.push(format!("{name}, all of them: expected {all}, counted {counted}"));
         }
         differences
     }
@@ -225,7 +234,7 @@ mod tests {
                 "shop_request_seconds_count{route=\"/\"}: expected 2, counted 0",
                 "shop_request_seconds_count: expected nothing, counted 3",
                 "shop_requests_total{method=\"PUT\",route=\"/\",status=\"200\"}: expected nothing, counted 1",
-                "shop_requests_total: answered Change { sure: 2, unsure: 0 }, counted 3",
+                "shop_requests_total, all of them: expected 2, counted 3",
             ],
         );
         Ok(())
