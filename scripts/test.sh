@@ -16,6 +16,7 @@ step "the core and the facade with as little as possible"
 cargo check -p pytheus-core --no-default-features
 cargo check -p pytheus --no-default-features
 cargo check -p pytheus
+cargo check -p pytheus --no-default-features --features shm
 
 step "the main job, as the README has it"
 cargo run --release -p pytheus-examples --bin shop -- --demo

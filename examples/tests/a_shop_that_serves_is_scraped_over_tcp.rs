@@ -2,20 +2,13 @@
 
 mod program;
 
-use program::{OpenShop, Outcome};
+use program::{Outcome, Server};
 use std::io::Write;
 use std::net::TcpStream;
 
-fn scrape(shop: &OpenShop) -> Result<String, Box<dyn std::error::Error>> {
-    let (head, page) = shop.ask("GET /metrics")?;
-    assert!(head.starts_with("HTTP/1.0 200"), "{head}");
-    assert!(head.contains("text/plain; version=0.0.4"), "{head}");
-    Ok(page)
-}
-
 #[test]
 fn orders_are_counted_by_channel_and_country() -> Outcome {
-    let shop = OpenShop::open()?;
+    let shop = Server::shop(&[])?;
     assert!(shop.ask("POST /checkout?country=de")?.0.starts_with("HTTP/1.0 201"));
     assert!(shop.ask("POST /checkout?country=de&channel=app")?.0.starts_with("HTTP/1.0 201"));
     // A default given explicitly is the same series.
@@ -24,7 +17,7 @@ fn orders_are_counted_by_channel_and_country() -> Outcome {
     assert!(head.starts_with("HTTP/1.0 400"), "{head}");
     assert!(why.contains(r#"no delivery to "atlantis""#), "{why}");
 
-    let page = scrape(&shop)?;
+    let page = shop.scrape()?;
     for line in [
         concat!("shop_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\",backend=\"local\"} 1"),
         r#"shop_orders_total{channel="web",country="de"} 2"#,
@@ -45,12 +38,12 @@ fn orders_are_counted_by_channel_and_country() -> Outcome {
 
 #[test]
 fn what_a_client_makes_up_never_becomes_a_label() -> Outcome {
-    let shop = OpenShop::open()?;
+    let shop = Server::shop(&[])?;
     assert!(shop.ask("GET /no/such/page")?.0.starts_with("HTTP/1.0 404"));
     assert!(shop.ask("BREW /products/1")?.0.starts_with("HTTP/1.0 405"));
     assert!(shop.ask("GET /products/none")?.0.starts_with("HTTP/1.0 400"));
 
-    let page = scrape(&shop)?;
+    let page = shop.scrape()?;
     for line in [
         r#"shop_requests_total{method="GET",route="none",status="404"} 1"#,
         r#"shop_requests_total{method="OTHER",route="/products/{id}",status="405"} 1"#,
@@ -67,7 +60,7 @@ fn what_a_client_makes_up_never_becomes_a_label() -> Outcome {
 #[test]
 fn it_closes_on_ctrl_c_and_on_a_request_to_terminate() -> Outcome {
     for signal in ["-INT", "-TERM"] {
-        let shop = OpenShop::open()?;
+        let shop = Server::shop(&[])?;
         let (status, rest) = shop.end_with(signal)?;
         assert_eq!(status.code(), Some(0), "{signal}: {rest}");
         assert!(rest.ends_with("the shop is closed\n"), "{signal}: {rest}");
@@ -77,10 +70,10 @@ fn it_closes_on_ctrl_c_and_on_a_request_to_terminate() -> Outcome {
 
 #[test]
 fn a_client_that_never_finishes_does_not_keep_it_open() -> Outcome {
-    let shop = OpenShop::open()?;
+    let shop = Server::shop(&[])?;
     let mut endless = TcpStream::connect(&shop.address)?;
     endless.write_all(b"GET / HTTP/1.1\r\nHost: sh")?;
-    scrape(&shop)?;
+    shop.scrape()?;
     let (status, rest) = shop.end_with("-INT")?;
     assert_eq!(status.code(), Some(0), "{rest}");
     Ok(())

@@ -4,7 +4,7 @@ use crate::AnyError;
 use crate::catalogue::COUNTRIES;
 use pytheus::{
     Counter, Family, Gauge, GaugeMode, Histogram, LabelSet, LabelValue, Partial, Registry,
-    TypedFamily, UpDownCounter,
+    TypedFamily,
 };
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub(crate) struct Answered<'a> {
 pub(crate) struct Metrics {
     pub(crate) requests: TypedFamily<Counter, Answered<'static>>,
     pub(crate) request_seconds: Family<Histogram, 1>,
-    pub(crate) in_flight: UpDownCounter,
+    in_flight: Gauge,
     /// For each country its view of the orders: the country is set, the channel is `web` unless an
     /// order says otherwise.
     pub(crate) orders: BTreeMap<&'static str, Partial<Counter>>,
@@ -43,6 +43,17 @@ pub(crate) struct Metrics {
     pub(crate) stock: Family<Gauge, 1>,
 }
 
+/// A request that is being answered, until this is dropped: also if that is in the middle, because the
+/// client has gone.
+#[derive(Debug)]
+pub(crate) struct InFlight<'a>(&'a Gauge);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 impl Metrics {
     pub(crate) fn register(registry: &Registry) -> Result<Self, AnyError> {
         let build = registry
@@ -50,6 +61,20 @@ impl Metrics {
             .label_names(["version", "backend"])
             .register()?;
         build.with([env!("CARGO_PKG_VERSION"), registry.backend_name()]);
+        // One for each process that serves; who is dead counts no more.
+        let workers = registry
+            .gauge("worker_processes", "Processes that serve now")
+            .mode(GaugeMode::LiveSum)
+            .register()?;
+        workers.set(1);
+        // An up-down counter would be faster, but is a sum over all that ever counted: a worker that is
+        // killed while it answers never takes its request back. The live sum forgets the worker and
+        // what it had in flight.
+        let in_flight = registry
+            .gauge("requests_in_flight", "Requests being answered now")
+            .mode(GaugeMode::LiveSum)
+            .register()?;
+        in_flight.set(0);
 
         let orders = registry
             .counter("orders_total", "Orders placed")
@@ -69,9 +94,7 @@ impl Metrics {
                 .buckets([0.000_01, 0.000_1, 0.001, 0.01, 0.1, 1.0])
                 .label_names(["route"])
                 .register()?,
-            in_flight: registry
-                .up_down_counter("requests_in_flight", "Requests being answered now")
-                .register()?,
+            in_flight,
             orders: COUNTRIES.into_iter().map(view).collect::<Result<_, AnyError>>()?,
             basket_items: registry
                 .histogram("basket_items", "Items in an order")
@@ -99,5 +122,11 @@ impl Metrics {
                 .mode(GaugeMode::LiveSum)
                 .register()?,
         })
+    }
+
+    /// One more request is being answered.
+    pub(crate) fn in_flight(&self) -> InFlight<'_> {
+        self.in_flight.inc();
+        InFlight(&self.in_flight)
     }
 }

@@ -7,12 +7,14 @@ use crate::store::{CheckoutError, Store};
 use axum::Router;
 use axum::extract::{MatchedPath, Path, Query, Request, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
-use axum::http::{HeaderMap, Method as HttpMethod, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use pytheus::in_flight;
 use std::sync::Arc;
+
+/// In every answer: the process that gave it.
+pub(crate) const WORKER: HeaderName = HeaderName::from_static("shop-worker");
 
 /// The route of a request that fits none. A path of the client's choice must not become a label.
 const NO_ROUTE: &str = "none";
@@ -30,10 +32,16 @@ pub(crate) fn router(store: Arc<Store>) -> Router {
         .layer(from_fn_with_state(store.clone(), measured))
         .with_state(store)
         .merge(metrics)
+        .layer(map_response(signed))
 }
 
-#[in_flight(store.metrics.in_flight)]
+/// The answer with its worker.
+async fn signed(answer: Response) -> impl IntoResponse {
+    ([(WORKER, HeaderValue::from(std::process::id()))], answer)
+}
+
 async fn measured(State(store): State<Arc<Store>>, request: Request, next: Next) -> Response {
+    let _in_flight = store.metrics.in_flight();
     let method = match *request.method() {
         HttpMethod::GET => Method::Get,
         HttpMethod::HEAD => Method::Head,
@@ -127,7 +135,7 @@ impl IntoResponse for CheckoutError {
 }
 
 async fn show_orders(State(store): State<Arc<Store>>) -> Html<String> {
-    let mut page = String::from("<h1>Latest orders</h1><ol>");
+    let mut page = String::from("<h1>Latest orders at this till</h1><ol>");
     for order in store.latest() {
         page += &format!("<li>{} items to {}", order.items, order.country);
     }
@@ -146,7 +154,7 @@ fn cart(headers: &HeaderMap) -> Cart {
     Cart::from_cookies(cookies.unwrap_or_default())
 }
 
-fn with_cart(cart: &Cart) -> AppendHeaders<[(axum::http::HeaderName, String); 1]> {
+fn with_cart(cart: &Cart) -> AppendHeaders<[(HeaderName, String); 1]> {
     AppendHeaders([(SET_COOKIE, cart.to_set_cookie())])
 }
 

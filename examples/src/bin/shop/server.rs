@@ -1,5 +1,5 @@
 //! From a socket to an answer. The socket and the serving of it are apart, so that several processes
-//! could serve one socket.
+//! can serve one socket.
 
 use crate::routes;
 use crate::store::Store;

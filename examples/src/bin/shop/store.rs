@@ -12,7 +12,8 @@ use std::sync::{Mutex, PoisonError};
 /// How many orders are remembered.
 const REMEMBERED: usize = 10;
 
-/// A shop of one process.
+/// A shop of one process: a till with a stock room of its own. Where several processes serve, each is
+/// one of the shop's tills, and what they count is the shop's.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) registry: Registry,

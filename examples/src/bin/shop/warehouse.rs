@@ -1,4 +1,4 @@
-//! What is in stock.
+//! What is in stock. Every process has a warehouse of its own, full when it starts.
 
 use crate::cart::Cart;
 use crate::catalogue::PRODUCTS;

@@ -1,9 +1,10 @@
 //! As much of an HTTP client as the demo needs: one connection, kept alive, and one cookie.
 
+use crate::routes::WORKER;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// An answer that takes longer will not come.
@@ -18,6 +19,8 @@ pub(crate) struct Client {
     host: SocketAddr,
     /// As the server set it last, without its attributes.
     cookie: String,
+    /// The process at the other end, once it has answered.
+    worker: Option<u32>,
 }
 
 pub(crate) struct Answer {
@@ -29,7 +32,8 @@ impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream), host: address, cookie: String::new() })
+        let stream = BufReader::new(stream);
+        Ok(Self { stream, host: address, cookie: String::new(), worker: None })
     }
 
     pub(crate) async fn send(&mut self, method: &str, path: &str) -> io::Result<Answer> {
@@ -41,6 +45,11 @@ impl Client {
         tokio::time::timeout(PATIENCE, self.answer()).await?
     }
 
+    /// The process that answers on this connection, as far as that is known.
+    pub(crate) fn worker(&self) -> Option<u32> {
+        self.worker
+    }
+
     /// Throws the cookie away.
     pub(crate) fn forget(&mut self) {
         self.cookie.clear();
@@ -49,14 +58,13 @@ impl Client {
     async fn answer(&mut self) -> io::Result<Answer> {
         let mut head = (&mut self.stream).take(MOST_HEAD_BYTES);
         let mut line = String::new();
-        head.read_line(&mut line).await?;
+        next_line(&mut head, &mut line).await?;
         let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
         let status = status.and_then(|status| status.parse().ok()).ok_or_else(|| odd(&line))?;
 
         let mut length = None;
         loop {
-            line.clear();
-            head.read_line(&mut line).await?;
+            next_line(&mut head, &mut line).await?;
             if line == "\r\n" {
                 break;
             }
@@ -65,6 +73,8 @@ impl Client {
                 length = value.trim().parse().ok().filter(|length| *length <= MOST_BODY_BYTES);
             } else if name.eq_ignore_ascii_case("set-cookie") {
                 self.cookie = value.split(';').next().unwrap_or_default().trim().to_owned();
+            } else if name.eq_ignore_ascii_case(WORKER.as_str()) {
+                self.worker = value.trim().parse().ok();
             }
         }
         let mut body = vec![0; length.ok_or_else(|| odd("no usable Content-Length"))?];
@@ -72,6 +82,23 @@ impl Client {
         let body = String::from_utf8(body).map_err(|_| odd("a body that is not UTF-8"))?;
         Ok(Answer { status, body })
     }
+}
+
+async fn next_line(head: &mut (impl AsyncBufRead + Unpin), line: &mut String) -> io::Result<()> {
+    line.clear();
+    head.read_line(line).await?;
+    if line.ends_with('\n') { Ok(()) } else { Err(ErrorKind::UnexpectedEof.into()) }
+}
+
+/// Whether this is what happens to a connection when the process at its other end is killed.
+pub(crate) fn is_break(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::UnexpectedEof
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+    )
 }
 
 fn odd(what: &str) -> io::Error {

@@ -1,11 +1,13 @@
 //! A visitor: looks around, fills a cart, orders, sometimes asks for what there is not.
 
 use super::client::Client;
-use super::ledger::Ledger;
+use super::ledger::{Fate, Ledger};
+use super::notice::Notice;
 use crate::AnyError;
 use crate::cart::Cart;
 use crate::catalogue::{CHANNELS, COUNTRIES, PRODUCTS};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// A connection is kept for this many visits.
@@ -13,28 +15,45 @@ const VISITS_PER_CONNECTION: u32 = 50;
 /// One in so many visits asks for each of the things that cannot be had.
 const ODD_VISITS: usize = 10;
 
+/// Why a visit ended early.
+enum Interruption {
+    /// The worker was killed. It is written down, and the visitor comes again.
+    Lost,
+    Failed(AnyError),
+}
+
+impl<E: Into<AnyError>> From<E> for Interruption {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 /// Visits until `end`, once at least. Gives what was sent, as far as a metric must show it.
 ///
 /// # Errors
 ///
-/// A connection that breaks, and an answer that is not what such a request must get.
+/// A connection that breaks though nobody killed the worker, and an answer that is not what such a
+/// request must get.
 pub(crate) async fn visit_until(
     address: SocketAddr,
     number: u64,
     end: Instant,
+    notice: Arc<Notice>,
 ) -> Result<Ledger, AnyError> {
-    let mut ledger = Ledger::default();
-    let mut dice = Dice(number);
+    let client = Client::connect(address).await?;
+    let mut visitor = Visitor { client, ledger: Ledger::default(), dice: Dice(number), notice };
     loop {
-        let client = Client::connect(address).await?;
-        let mut visitor = Visitor { client, ledger, dice };
         for _ in 0..VISITS_PER_CONNECTION {
-            visitor.visit().await?;
+            match visitor.visit().await {
+                Ok(()) => {}
+                Err(Interruption::Lost) => break,
+                Err(Interruption::Failed(error)) => return Err(error),
+            }
             if Instant::now() >= end {
                 return Ok(visitor.ledger);
             }
         }
-        Visitor { ledger, dice, .. } = visitor;
+        visitor.client = Client::connect(address).await?;
     }
 }
 
@@ -42,10 +61,11 @@ struct Visitor {
     client: Client,
     ledger: Ledger,
     dice: Dice,
+    notice: Arc<Notice>,
 }
 
 impl Visitor {
-    async fn visit(&mut self) -> Result<(), AnyError> {
+    async fn visit(&mut self) -> Result<(), Interruption> {
         self.send("GET", "/", "", "/", &[200]).await?;
         if self.dice.once_in(ODD_VISITS) {
             self.send("GET", "/products/", "999", "/products/{id}", &[404]).await?;
@@ -67,7 +87,7 @@ impl Visitor {
         self.order(&cart).await
     }
 
-    async fn fill_cart(&mut self) -> Result<Cart, AnyError> {
+    async fn fill_cart(&mut self) -> Result<Cart, Interruption> {
         let mut cart = Cart::default();
         for _ in 0..=self.dice.below(2) {
             // The last product is the rare one.
@@ -85,18 +105,30 @@ impl Visitor {
     }
 
     /// Half of the orders do not say which channel they come through.
-    async fn order(&mut self, cart: &Cart) -> Result<(), AnyError> {
+    async fn order(&mut self, cart: &Cart) -> Result<(), Interruption> {
         let country = COUNTRIES[self.dice.below(COUNTRIES.len())];
         let channel = self.dice.once_in(2).then(|| CHANNELS[self.dice.below(CHANNELS.len())]);
         let said = channel.map(|channel| format!("&channel={channel}")).unwrap_or_default();
+        let channel = channel.unwrap_or(CHANNELS[0]);
         let asked = format!("?country={country}{said}");
 
         let rare = PRODUCTS.last().map(|product| product.id);
         let may_be_sold_out = cart.lines().any(|(product, _)| Some(product.id) == rare);
         let allowed: &[u16] = if may_be_sold_out { &[201, 409] } else { &[201] };
-        match self.send("POST", "/checkout", &asked, "/checkout", allowed).await? {
-            201 => self.ledger.ordered(channel.unwrap_or(CHANNELS[0]), country, cart),
-            _ => self.ledger.sold_out(),
+        match self.send("POST", "/checkout", &asked, "/checkout", allowed).await {
+            Ok(201) => {
+                self.ledger.ordered(Fate::Answered, channel, country, cart);
+                self.ledger.taken_from_stock(self.worker()?, cart);
+            }
+            Ok(_) => self.ledger.sold_out(Fate::Answered),
+            Err(Interruption::Lost) => {
+                self.ledger.ordered(Fate::Lost, channel, country, cart);
+                if may_be_sold_out {
+                    self.ledger.sold_out(Fate::Lost);
+                }
+                return Err(Interruption::Lost);
+            }
+            Err(failed) => return Err(failed),
         }
         self.client.forget();
         Ok(())
@@ -109,17 +141,31 @@ impl Visitor {
         rest: &str,
         route: &str,
         allowed: &[u16],
-    ) -> Result<u16, AnyError> {
+    ) -> Result<u16, Interruption> {
         let path = format!("{path}{rest}");
-        let answer = self.client.send(method, &path).await?;
+        let answer = match self.client.send(method, &path).await {
+            Ok(answer) => answer,
+            Err(error) if self.notice.explains(&error, self.client.worker()) => {
+                self.ledger.request(Fate::Lost, method, route, allowed);
+                return Err(Interruption::Lost);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let worker = self.worker()?;
+        self.notice.answered(worker);
+        self.ledger.answered_by(worker);
         let (status, body) = (answer.status, answer.body);
         if !allowed.contains(&status) {
-            return Err(
-                format!("{method} {path} answered {status}, not {allowed:?}: {body}").into()
-            );
+            let wrong = format!("{method} {path} answered {status}, not {allowed:?}: {body}");
+            return Err(wrong.into());
         }
-        self.ledger.answered(method, route, status);
+        self.ledger.request(Fate::Answered, method, route, &[status]);
         Ok(status)
+    }
+
+    /// Who answered last on this connection.
+    fn worker(&self) -> Result<u32, AnyError> {
+        Ok(self.client.worker().ok_or("an answer does not name its worker")?)
     }
 }
 
