@@ -38,8 +38,9 @@
 //! Opening a segment on another system is an error of the kind
 //! [`Unsupported`](pytheus_core::BackendErrorKind::Unsupported).
 
-#[cfg(target_os = "linux")]
 mod config;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
 #[cfg(target_os = "linux")]
 mod file;
 #[cfg(target_os = "linux")]
@@ -58,14 +59,16 @@ mod replaced;
 mod segment;
 #[cfg(target_os = "linux")]
 mod shm;
-
 #[cfg(target_os = "linux")]
+mod wanted;
+
 pub use config::{Reset, ShmConfig};
+#[cfg(not(target_os = "linux"))]
+pub use elsewhere::{Reader, Shm};
 #[cfg(target_os = "linux")]
 pub use reader::Reader;
 #[cfg(target_os = "linux")]
 pub use shm::Shm;
 
 /// The name of the backend, and the scheme of its URLs.
-#[cfg(target_os = "linux")]
 const NAME: &str = "shm";

@@ -98,7 +98,7 @@ mod setup;
 pub use global::{InitError, global, init};
 #[cfg(feature = "local")]
 pub use pytheus_backend_local::Local;
-#[cfg(all(feature = "shm", target_os = "linux"))]
+#[cfg(feature = "shm")]
 pub use pytheus_backend_shm::{Reader, Shm, ShmConfig};
 pub use pytheus_core::{
     Amount, Backend, BackendConfig, BackendError, BackendErrorKind, Bare, Clock, Collection,

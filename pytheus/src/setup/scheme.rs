@@ -21,7 +21,7 @@ fn built_in() -> BTreeMap<String, Open> {
         use pytheus_backend_local::LocalConfig;
         schemes.insert(LocalConfig::SCHEME.into(), open::<LocalConfig>);
     }
-    #[cfg(all(feature = "shm", target_os = "linux"))]
+    #[cfg(feature = "shm")]
     {
         use pytheus_backend_shm::ShmConfig;
         schemes.insert(ShmConfig::SCHEME.into(), open::<ShmConfig>);
