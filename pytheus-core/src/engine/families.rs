@@ -215,7 +215,7 @@ impl Engine {
         let arena = self.arena;
         let key = Key::new(arena, desc.identity.name.as_bytes());
         let run = run_length(desc.identity.kind, desc.identity.buckets.len());
-        let at = match self.recycle(pinned, key, run) {
+        let at = match self.recycle(pinned, key, run, self.mode(desc)) {
             Some(at) => at,
             None => self.new_record(key, run)?,
         };
@@ -278,9 +278,12 @@ impl Engine {
         Ok(())
     }
 
-    /// The record of a family that was unregistered and whose series take as many cells.
-    fn recycle(&self, _: &Pinned, key: Key<'_>, run: u32) -> Option<u32> {
+    /// The record of a family that was unregistered, whose series take as many cells and mean the same
+    /// by the word that all writers share: a value, or where the nodes of processes begin. Its series
+    /// are used again, and what they left there must not be taken for what it is not.
+    fn recycle(&self, _: &Pinned, key: Key<'_>, run: u32, mode: ModeCode) -> Option<u32> {
         let (arena, root) = (self.arena, self.root());
+        let is_per_process = u32::from(mode.is_per_process());
         if root.unlinked.load(Ordering::Relaxed) == 0 {
             return None;
         }
@@ -290,6 +293,7 @@ impl Engine {
             seen.is(state::UNLINKED)
                 && entry.fits(key)
                 && self.body(at).run.load(Ordering::Relaxed) == run
+                && self.body(at).is_per_process.load(Ordering::Relaxed) == is_per_process
                 && arena.is_forgotten(entry.epoch())
                 && arena.claim(at, seen, key)
         });
@@ -380,11 +384,15 @@ impl Engine {
             asked: Known::MOST + 1,
             limit: Known::MOST,
         })?;
-        let mode = match desc.identity.kind {
+        Ok(Family { number, mode: self.mode(desc), ..self.family_at(at, registered) })
+    }
+
+    /// What a value for each process comes to, if the family has one.
+    fn mode(&self, desc: &FamilyDesc) -> ModeCode {
+        match desc.identity.kind {
             Kind::Gauge if self.is_shared() => ModeCode::new(desc.identity.gauge_mode),
             _ => ModeCode::default(),
-        };
-        Ok(Family { number, mode, ..self.family_at(at, registered) })
+        }
     }
 
     /// A family for scrapes and removals, which hold no series and need no number.
