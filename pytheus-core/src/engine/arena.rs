@@ -13,6 +13,7 @@ use rapidhash::fast::SeedableState;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicPtr;
 
@@ -351,6 +352,21 @@ impl Arena {
         let stripe = self.stripe(number);
         let cells = Limited { stripe, limit: self.limit(stripe) };
         stripe.header().lease(&cells, me, is_alive) == Lease::Granted
+    }
+
+    /// Completes the updates of these cells in which their writers died, so that nobody does so later,
+    /// when the cells are another series'. Only once nobody alive holds the cells. Returns whether none
+    /// is left: somebody may be completing one right now.
+    pub(super) fn complete_updates(&self, cells: &Range<u32>) -> bool {
+        let Some(me) = self.owner() else { return false };
+        (1..self.stripes_used()).all(|number| {
+            let header = self.stripe(number).header();
+            if header.is_updating(cells) && self.lease_one(number, me, |owner| self.is_alive(owner))
+            {
+                header.give_back();
+            }
+            !header.is_updating(cells)
+        })
     }
 
     /// Commits the stripe of this number, which the caller owns, so far that it holds the cell at

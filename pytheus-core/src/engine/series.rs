@@ -227,16 +227,18 @@ impl Family {
         if body.unlinked.load(Ordering::Relaxed) == 0 {
             return None;
         }
+        let run = body.run.load(Ordering::Relaxed);
         let found = body.series.sweep(arena, &body.cursor, SWEEP, |at| {
             let entry = arena.entry(at);
             let seen = entry.state();
             let cells = entry.body.load(Ordering::Relaxed);
             seen.is(state::UNLINKED)
-                && arena.is_run(cells, body.run.load(Ordering::Relaxed))
+                && arena.is_run(cells, run)
                 && arena.is_forgotten(entry.epoch())
+                && entry.fits(key)
                 && arena.release(pinned, cells)
                 && !place::is_held(arena, cells)
-                && entry.fits(key)
+                && arena.complete_updates(&(cells..cells + run))
                 && arena.claim(at, seen, key)
         });
         if found.is_some() {
