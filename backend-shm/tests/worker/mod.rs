@@ -62,16 +62,28 @@ impl Line {
 impl Worker {
     /// Starts a process that runs `test`, which is the caller, in this role on a segment.
     pub(crate) fn start(test: &str, role: &str, segment: &Path, number: usize) -> Self {
+        Self::start_with(test, role, segment, number, |_| {})
+    }
+
+    /// The same, with something about the process changed.
+    pub(crate) fn start_with(
+        test: &str,
+        role: &str,
+        segment: &Path,
+        number: usize,
+        change: impl FnOnce(&mut Command),
+    ) -> Self {
         let (ours, theirs) = UnixStream::pair().expect("two sockets");
-        let child = Command::new(std::env::current_exe().expect("this program"))
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command
             .args([test, "--exact", "--nocapture", "--test-threads=1"])
             .env(ROLE, role)
             .env(SEGMENT, segment)
             .env(NUMBER, number.to_string())
             .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("a process");
+            .stdout(Stdio::null());
+        change(&mut command);
+        let child = command.spawn().expect("a process");
         Self { child, line: Line::new(ours) }
     }
 
@@ -115,11 +127,25 @@ impl Worker {
         std::iter::from_fn(|| self.line.hear()).collect()
     }
 
+    /// Kills the worker; it is dead when this returns. Returns the line, which its children have.
+    pub(crate) fn kill_alone(&mut self) -> &mut Line {
+        self.child.kill().expect("it was not waited for");
+        self.child.wait().expect("it was not waited for");
+        &mut self.line
+    }
+
     /// Waits until the worker has ended by itself.
     #[track_caller]
     pub(crate) fn end(mut self) {
         let status = self.wait();
         assert!(status.success(), "the worker failed: {status}");
+    }
+
+    /// Asks the worker to end, and waits until it has.
+    #[track_caller]
+    pub(crate) fn end_now(mut self) {
+        self.say("end");
+        self.end();
     }
 
     fn wait(&mut self) -> ExitStatus {

@@ -73,6 +73,7 @@ mod slots;
 mod stripe;
 
 pub(crate) use entries::{Key, MAX_TEXT_BYTES};
+pub use fork::without_forks;
 pub(crate) use fork::{ForkMutex, generation, watch};
 pub use layout::LAYOUT;
 pub use memory::{Area, Geometry, Memory, PROCESS_BITS, Sharing};
