@@ -53,7 +53,8 @@ pub(super) struct Body {
     events: AtomicU32,
     /// 1 if each process has a value of its own, in nodes.
     pub(super) is_per_process: AtomicU32,
-    _unused: AtomicU32,
+    /// How many entries the search may look at beyond the usual, because others looked at fewer.
+    pub(super) spared: AtomicU32,
     /// 1 once a series has had an exemplar, so that scrapes of most families look for none.
     pub(super) has_exemplars: AtomicU32,
     /// What the two cells held when the family was registered: the record may have been another's.
@@ -287,7 +288,7 @@ impl Engine {
         if root.unlinked.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let found = root.families.sweep(arena, &root.cursor, SWEEP, |at| {
+        let (found, _) = root.families.sweep(arena, &root.cursor, SWEEP, |at| {
             let entry = arena.entry(at);
             let seen = entry.state();
             seen.is(state::UNLINKED)

@@ -50,8 +50,12 @@ enum Created {
     ByOthers,
 }
 
-/// How many entries are looked at for one that can be used again before a new one is made.
+/// How many entries are looked at, on average, for one that can be used again before a new one is made.
 const SWEEP: usize = 16;
+/// How many more may be looked at in one search, of those that earlier searches did not need. They get it
+/// past entries in use that stand one after the other, at each of which a new one would be made each time
+/// it came by. A millisecond at most.
+const MOST_SPARED: u32 = 1 << 16;
 
 impl Family {
     pub(super) fn arena(&self) -> &'static Arena {
@@ -228,7 +232,8 @@ impl Family {
             return None;
         }
         let run = body.run.load(Ordering::Relaxed);
-        let found = body.series.sweep(arena, &body.cursor, SWEEP, |at| {
+        let most = SWEEP + body.spared.load(Ordering::Relaxed).min(MOST_SPARED) as usize;
+        let (found, looked) = body.series.sweep(arena, &body.cursor, most, |at| {
             let entry = arena.entry(at);
             let seen = entry.state();
             let cells = entry.body.load(Ordering::Relaxed);
@@ -241,6 +246,7 @@ impl Family {
                 && arena.complete_updates(&(cells..cells + run))
                 && arena.claim(at, seen, key)
         });
+        body.spared.store((most - looked) as u32, Ordering::Relaxed);
         if found.is_some() {
             body.unlinked.fetch_sub(1, Ordering::Relaxed);
         }
