@@ -47,9 +47,23 @@ impl Counts {
         self.both.fetch_sub(done, Ordering::Release);
     }
 
+    /// Everything, to be compared with later.
+    pub(super) fn both(&self) -> u64 {
+        self.both.load(Ordering::Acquire)
+    }
+
+    /// There are so many series and none is being made, unless the counts have changed since they were
+    /// `seen`. Returns whether there are fewer than was thought.
+    pub(super) fn correct(&self, seen: u64, live: u32) -> bool {
+        let new = u64::from(live) * Self::LIVE;
+        let changed = self.both.compare_exchange(seen, new, Ordering::AcqRel, Ordering::Relaxed);
+        changed.is_ok() && live < Self::live_of(seen)
+    }
+
     /// One that was there is not any more.
     pub(super) fn removed(&self) {
-        self.both.fetch_sub(Self::LIVE, Ordering::Relaxed);
+        // Release: whoever sees that it is not counted sees that it is not there.
+        self.both.fetch_sub(Self::LIVE, Ordering::Release);
     }
 }
 
@@ -67,6 +81,22 @@ mod tests {
         counts.end(false);
         assert_eq!((counts.live(), counts.is_making()), (1, false));
         assert!(counts.begin(2));
+    }
+
+    #[test]
+    fn what_the_dead_counted_is_corrected_unless_the_living_count() {
+        let counts = Counts::default();
+        // One is made and three are being made, by the dead.
+        assert!((0..4).all(|_| counts.begin(4)));
+        counts.end(true);
+        let seen = counts.both();
+        assert!(!counts.begin(4));
+        assert!(counts.correct(seen, 1));
+        assert_eq!((counts.live(), counts.is_making()), (1, false));
+        assert!(counts.begin(2));
+        assert!(!counts.correct(seen, 0), "somebody counted meanwhile");
+        counts.end(true);
+        assert_eq!(counts.live(), 2);
     }
 
     #[test]

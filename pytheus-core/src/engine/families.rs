@@ -202,6 +202,9 @@ impl Engine {
             self.body(at).help.store(help, Ordering::Release);
         }
         let family = self.family(at, live, &stored)?;
+        if self.is_shared() {
+            family.tidy();
+        }
         Ok(Some((family, stored)))
     }
 

@@ -36,6 +36,7 @@
 // | `entries`, `list`, `index` | the table: entries in lists, found through a hash trie |
 // | `recent` | what a thread looked up lately |
 // | `series`, `removal`, `families`, `counts` | what the entries mean |
+// | `orphans` | what the dead left half made |
 // | `marks`, `mirror`, `sharing` | what it takes that several processes use one memory |
 // | `per_process` | gauges with a value for each process |
 // | `layout` | a number for the layout of all that is written |
@@ -59,6 +60,7 @@ mod list;
 mod marks;
 mod memory;
 mod mirror;
+mod orphans;
 mod per_process;
 mod place;
 mod private;

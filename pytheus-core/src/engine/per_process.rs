@@ -194,7 +194,7 @@ impl Node {
 }
 
 /// Nanoseconds since the system started, the same clock for all processes.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     #[cfg(target_os = "linux")]
     const CLOCK: libc::clockid_t = libc::CLOCK_BOOTTIME;
     #[cfg(not(target_os = "linux"))]

@@ -100,11 +100,23 @@ impl Family {
         arena.must_have_owner().map_err(NoRoom::Memory)?;
         let body = self.body();
         for _ in 0..MOST_TURNS {
-            if !body.counts.begin(cap) {
-                return self.find_what_is_being_made(key).ok_or(NoRoom::Cap);
-            }
-            let created = arena.pin(|pinned| self.create(pinned, key, now));
-            body.counts.end(matches!(created, Ok(Created::Shown(_) | Created::ByUs)));
+            let created = arena.pin(|pinned| {
+                // Counted while the table is pinned: so the dead do not count for ever.
+                body.counts.begin(cap).then(|| {
+                    let created = self.create(pinned, key, now);
+                    body.counts.end(matches!(created, Ok(Created::Shown(_) | Created::ByUs)));
+                    created
+                })
+            });
+            let Some(created) = created else {
+                if let Some(place) = self.find_what_is_being_made(key) {
+                    return Ok(place);
+                }
+                if self.tidy() {
+                    continue;
+                }
+                return Err(NoRoom::Cap);
+            };
             if let Created::Shown(found) = created?
                 && let Some(place) = self.hold_found(found)
             {
