@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -76,7 +76,7 @@ impl Worker {
         let (ours, theirs) = UnixStream::pair().expect("two sockets");
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command
-            .args([test, "--exact", "--nocapture", "--test-threads=1"])
+            .args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"])
             .env(ROLE, role)
             .env(SEGMENT, segment)
             .env(NUMBER, number.to_string())
@@ -102,6 +102,14 @@ impl Worker {
             Some(word) => word,
             None => panic!("the worker ended: {:?}", self.child.wait()),
         }
+    }
+
+    /// Whether the worker says something, or ends, within this time.
+    pub(crate) fn hears_within(&self, time: Duration) -> bool {
+        let mut waiting =
+            libc::pollfd { fd: self.line.to.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one descriptor, which is open.
+        unsafe { libc::poll(&raw mut waiting, 1, time.as_millis() as i32) == 1 }
     }
 
     /// The next word; `None` if the worker has ended.
