@@ -25,7 +25,7 @@ pub(crate) fn find(is: impl Fn(&Segment) -> bool) -> Option<&'static Known> {
     })
 }
 
-/// Remembers a segment. If another thread attached to the same one meanwhile, both are used.
+/// Remembers a segment.
 pub(crate) fn enter(known: Known) -> &'static Known {
     let known: &'static Known = Box::leak(Box::new(known));
     let pointer = std::ptr::from_ref(known).cast_mut();

@@ -6,7 +6,7 @@ use crate::replaced::ReplacedSegment;
 use crate::segment::Segment;
 use crate::{NAME, open};
 use async_trait::async_trait;
-use pytheus_core::engine::{Area, Engine, Geometry, Memory, Sharing};
+use pytheus_core::engine::{Area, Engine, Geometry, Memory, Sharing, without_forks};
 use pytheus_core::{Backend, BackendError, Collection, Storage};
 use std::num::NonZeroU64;
 use std::ops::Range;
@@ -58,20 +58,22 @@ impl Shm {
     /// As for [`open`](Self::open), and for an option that is not possible or contradicts the segment.
     pub fn open_with(path: impl AsRef<Path>, config: ShmConfig) -> Result<Self, BackendError> {
         let path = path.as_ref();
-        // This process uses the segment, so nothing is to be reset.
-        let known = match known::find(|segment| segment.has(path)) {
-            Some(known) => {
-                config.agree(path, known.segment.header())?;
-                known
-            }
-            None => {
-                let segment: &'static Segment = Box::leak(Box::new(open::attach(path, &config)?));
-                known::enter(Known { segment, engine: Engine::new(Attached(segment))? })
-            }
-        };
+        // A child that was forked meanwhile would have the lock by which this process is alive. And of
+        // two threads, the second finds what the first has entered.
+        let known = without_forks(|| Self::known_or_attached(path, &config))?;
         let engine = known.engine.clone();
         let engine = engine.on_conflict(config.on_conflict).gauge_mode(config.gauge_mode);
         Ok(Self { segment: known.segment, storage: Storage::striped(engine) })
+    }
+
+    fn known_or_attached(path: &Path, config: &ShmConfig) -> Result<&'static Known, BackendError> {
+        // If this process uses the segment, nothing is to be reset.
+        if let Some(known) = known::find(|segment| segment.has(path)) {
+            config.agree(path, known.segment.header())?;
+            return Ok(known);
+        }
+        let segment: &'static Segment = Box::leak(Box::new(open::attach(path, config)?));
+        Ok(known::enter(Known { segment, engine: Engine::new(Attached(segment))? }))
     }
 
     /// The file.

@@ -13,6 +13,7 @@ use rapidhash::fast::SeedableState;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicPtr;
 
@@ -376,6 +377,21 @@ impl Arena {
         stripe.header().lease(&cells, me, is_alive) == Lease::Granted
     }
 
+    /// Completes the updates of these cells in which their writers died, so that nobody does so later,
+    /// when the cells are another series'. Only once nobody alive holds the cells. Returns whether none
+    /// is left: somebody may be completing one right now.
+    pub(super) fn complete_updates(&self, cells: &Range<u32>) -> bool {
+        let Some(me) = self.owner() else { return false };
+        (1..self.stripes_used()).all(|number| {
+            let header = self.stripe(number).header();
+            if header.is_updating(cells) && self.lease_one(number, me, |owner| self.is_alive(owner))
+            {
+                header.give_back();
+            }
+            !header.is_updating(cells)
+        })
+    }
+
     /// Commits the stripe of this number, which the caller owns, so far that it holds the cell at
     /// `offset`. Returns its limit, which is not above `offset` if there is no memory.
     pub(super) fn grow(&self, number: u32, offset: u32) -> u32 {
@@ -601,6 +617,12 @@ impl Arena {
     pub(super) fn is_forgotten(&self, epoch: u64) -> bool {
         let headers = || (1..self.stripes_used()).map(|number| self.stripe(number).header());
         pins::is_forgotten(headers, epoch, |owner| self.is_alive(owner))
+    }
+
+    /// Whether nobody alive but the caller is changing the table.
+    pub(super) fn is_alone(&self, pinned: &Pinned) -> bool {
+        let headers = || (1..self.stripes_used()).map(|number| self.stripe(number).header());
+        pins::is_alone(headers, pinned, |owner| self.is_alive(owner))
     }
 }
 

@@ -47,21 +47,23 @@ impl Counts {
         self.both.fetch_sub(done, Ordering::Release);
     }
 
-    /// What is counted now, for [`mend`](Self::mend).
-    pub(super) fn seen(&self) -> u64 {
+    /// Everything, to be compared with later.
+    pub(super) fn both(&self) -> u64 {
         self.both.load(Ordering::Acquire)
     }
 
-    /// Says that there are `live` and none is being made, unless anything was counted since `seen`: who
-    /// was making a series then is dead.
-    pub(super) fn mend(&self, seen: u64, live: u32) {
-        let live = u64::from(live) * Self::LIVE;
-        let _ = self.both.compare_exchange(seen, live, Ordering::AcqRel, Ordering::Relaxed);
+    /// There are so many series and none is being made, unless the counts have changed since they were
+    /// `seen`. Returns whether there are fewer than was thought.
+    pub(super) fn correct(&self, seen: u64, live: u32) -> bool {
+        let new = u64::from(live) * Self::LIVE;
+        let changed = self.both.compare_exchange(seen, new, Ordering::AcqRel, Ordering::Relaxed);
+        changed.is_ok() && live < Self::live_of(seen)
     }
 
     /// One that was there is not any more.
     pub(super) fn removed(&self) {
-        self.both.fetch_sub(Self::LIVE, Ordering::Relaxed);
+        // Release: whoever sees that it is not counted sees that it is not there.
+        self.both.fetch_sub(Self::LIVE, Ordering::Release);
     }
 }
 
@@ -82,17 +84,19 @@ mod tests {
     }
 
     #[test]
-    fn what_the_dead_were_making_is_forgotten_unless_somebody_counts_meanwhile() {
+    fn what_the_dead_counted_is_corrected_unless_the_living_count() {
         let counts = Counts::default();
-        assert!(counts.begin(2) && counts.begin(2));
+        // One is made and three are being made, by the dead.
+        assert!((0..4).all(|_| counts.begin(4)));
         counts.end(true);
-        let seen = counts.seen();
-        counts.mend(seen, 1);
+        let seen = counts.both();
+        assert!(!counts.begin(4));
+        assert!(counts.correct(seen, 1));
         assert_eq!((counts.live(), counts.is_making()), (1, false));
-        let seen = counts.seen();
         assert!(counts.begin(2));
-        counts.mend(seen, 1);
-        assert_eq!((counts.live(), counts.is_making()), (2, true));
+        assert!(!counts.correct(seen, 0), "somebody counted meanwhile");
+        counts.end(true);
+        assert_eq!(counts.live(), 2);
     }
 
     #[test]

@@ -66,7 +66,8 @@ pub(super) struct Body {
     events: AtomicU32,
     /// 1 if each process has a value of its own, in nodes.
     pub(super) is_per_process: AtomicU32,
-    _unused: AtomicU32,
+    /// How many entries the search may look at beyond the usual, because others looked at fewer.
+    pub(super) spared: AtomicU32,
     /// 1 once a series has had an exemplar, so that scrapes of most families look for none.
     pub(super) has_exemplars: AtomicU32,
     /// What the two cells held when the family was registered: the record may have been another's.
@@ -236,6 +237,10 @@ impl Engine {
             self.body(at).help.store(help, Ordering::Release);
         }
         let family = self.family(at, live, &stored)?;
+        // Somebody makes one now, or was killed while he did.
+        if self.is_shared() && self.body(at).counts.is_making() {
+            family.tidy();
+        }
         Ok(Some((family, stored)))
     }
 
@@ -313,20 +318,22 @@ impl Engine {
         Ok(())
     }
 
-    /// The record of a family that was unregistered and whose series take as many cells, for the same.
+    /// The record of a family that was unregistered, whose series take as many cells and mean the same
+    /// by the word that all writers share: a value, or where the nodes of processes begin. Its series
+    /// are used again, and what they left there must not be taken for what it is not.
     fn recycle(&self, _: &Pinned, key: Key<'_>, run: u32, mode: ModeCode) -> Option<u32> {
         let (arena, root) = (self.arena, self.root());
+        let is_per_process = u32::from(mode.is_per_process());
         if root.unlinked.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let found = root.families.sweep(arena, &root.cursor, SWEEP, |at| {
+        let (found, _) = root.families.sweep(arena, &root.cursor, SWEEP, |at| {
             let entry = arena.entry(at);
             let seen = entry.state();
             seen.is(state::UNLINKED)
                 && entry.fits(key)
                 && self.body(at).run.load(Ordering::Relaxed) == run
-                && self.body(at).is_per_process.load(Ordering::Relaxed)
-                    == mode.is_per_process().into()
+                && self.body(at).is_per_process.load(Ordering::Relaxed) == is_per_process
                 && arena.is_forgotten(entry.epoch())
                 && arena.claim(at, seen, key)
         });

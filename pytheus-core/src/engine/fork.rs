@@ -31,8 +31,21 @@ pub(crate) fn watch() {
     WATCHING.store(true, Ordering::Release);
 }
 
-/// The thread that forks, 0 for none: one fork at a time.
+/// The thread that forks or keeps others from it, 0 for none: one at a time.
 static FORKING: AtomicUsize = AtomicUsize::new(0);
+
+/// Waits until no other thread forks; whether the calling one did not already.
+fn begins_fork() -> bool {
+    let me = super::slots::thread();
+    let backoff = Backoff::new();
+    while let Err(thread) = FORKING.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed) {
+        if thread == me {
+            return false;
+        }
+        backoff.snooze();
+    }
+    true
+}
 
 /// Whether the calling thread was the one that forks.
 fn ends_fork() -> bool {
@@ -40,17 +53,44 @@ fn ends_fork() -> bool {
     FORKING.compare_exchange(me, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
 }
 
-extern "C" fn before() {
-    let me = super::slots::thread();
-    let backoff = Backoff::new();
-    while let Err(thread) = FORKING.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed) {
-        if thread == me {
-            // The handlers were entered twice, and this is the second time.
-            return;
+/// Calls `work`, for one thread at a time, while this process does not fork: for a [`Memory`] to come
+/// by what a child must not have, such as a lock by which others know that this process is alive,
+/// before the [`Engine`] is there that tells the memory of forks.
+///
+/// Forks wait for it, so it should take a moment only. They need not be told of if they are none by
+/// `fork(2)`, such as those of `posix_spawn(3)`.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::engine::without_forks;
+///
+/// // Opens a lock file, say, and makes an engine on the memory that it stands for.
+/// let opened = without_forks(|| 1);
+/// assert_eq!(opened, 1);
+/// ```
+///
+/// [`Memory`]: super::Memory
+/// [`Engine`]: super::Engine
+pub fn without_forks<R>(work: impl FnOnce() -> R) -> R {
+    struct Forks;
+    impl Drop for Forks {
+        fn drop(&mut self) {
+            ends_fork();
         }
-        backoff.snooze();
     }
-    super::arena::all().for_each(Arena::before_fork);
+
+    watch();
+    // Within itself, the outer one ends it.
+    let _forks = begins_fork().then_some(Forks);
+    work()
+}
+
+extern "C" fn before() {
+    // The handlers may be entered twice; once is enough.
+    if begins_fork() {
+        super::arena::all().for_each(Arena::before_fork);
+    }
 }
 
 extern "C" fn in_parent() {

@@ -4,13 +4,15 @@ use super::bounds::Bounds;
 use super::fork::ForkMutex;
 use std::collections::HashMap;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// What a handle must know of its family.
 pub(super) struct Known {
     /// The family's entry.
     pub(super) at: u32,
     pub(super) bounds: Bounds,
+    /// When this process last looked for what the dead left in it, in nanoseconds; 0 for never.
+    tidied: AtomicU64,
 }
 
 static KNOWN: [AtomicPtr<Known>; Known::MOST] =
@@ -35,7 +37,8 @@ impl Known {
         }
         let free =
             (numbers.len()..Self::MOST).find(|n| KNOWN[*n].load(Ordering::Relaxed).is_null())?;
-        let known = Box::new(Self { at, bounds: Bounds::new(bounds) });
+        let bounds = Bounds::new(bounds);
+        let known = Box::new(Self { at, bounds, tidied: AtomicU64::new(0) });
         KNOWN[free].store(Box::leak(known), Ordering::Release);
         numbers.insert(key, free as u16);
         Some(free as u16)
@@ -44,12 +47,25 @@ impl Known {
     /// The family with this number; one without bounds if there is none.
     #[inline(always)]
     pub(super) fn get(number: u16) -> &'static Self {
-        static NONE: Known = Known { at: super::records::NO_RECORD, bounds: Bounds::NONE };
+        static NONE: Known = Known {
+            at: super::records::NO_RECORD,
+            bounds: Bounds::NONE,
+            tidied: AtomicU64::new(0),
+        };
         match NonNull::new(KNOWN[number as usize].load(Ordering::Acquire)) {
             // SAFETY: what is interned is a leaked box.
             Some(known) => unsafe { known.as_ref() },
             None => &NONE,
         }
+    }
+
+    /// Whether it is time to look for what the dead left, for one thread.
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        /// In nanoseconds. To look is to walk through all series.
+        const PERIOD: u64 = 1_000_000_000;
+        let last = self.tidied.load(Ordering::Relaxed);
+        (last == 0 || now.saturating_sub(last) >= PERIOD)
+            && self.tidied.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 

@@ -55,21 +55,32 @@ impl List {
             .take(links.most())
     }
 
-    /// The first of the next `most` entries that `take` takes, from where the last search ended.
+    /// The first of the next `most` entries that `take` takes, from where the last search ended, and
+    /// how many were looked at for it.
     pub(super) fn sweep(
         &self,
         links: &impl Links,
         cursor: &AtomicU32,
         most: usize,
         mut take: impl FnMut(u32) -> bool,
-    ) -> Option<u32> {
+    ) -> (Option<u32>, usize) {
         let mut at = cursor.load(Ordering::Relaxed);
-        let found = (0..most).find_map(|_| {
+        let mut start = NOTHING;
+        let mut looked = 0;
+        let mut found = None;
+        while looked < most && found.is_none() {
             at = self.after(links, at);
-            (at != NOTHING && take(at)).then_some(at)
-        });
+            if at == NOTHING || at == start {
+                break;
+            }
+            if start == NOTHING {
+                start = at;
+            }
+            looked += 1;
+            found = take(at).then_some(at);
+        }
         cursor.store(at, Ordering::Relaxed);
-        found
+        (found, looked)
     }
 
     /// The entry after `at`, beginning again at the end.

@@ -36,6 +36,7 @@
 // | `entries`, `list`, `index` | the table: entries in lists, found through a hash trie |
 // | `recent` | what a thread looked up lately |
 // | `series`, `removal`, `families`, `counts` | what the entries mean |
+// | `orphans` | what the dead left half made |
 // | `marks`, `mirror`, `sharing` | what it takes that several processes use one memory |
 // | `per_process` | gauges with a value for each process |
 // | `layout` | a number for the layout of all that is written |
@@ -60,6 +61,7 @@ mod list;
 mod marks;
 mod memory;
 mod mirror;
+mod orphans;
 mod per_process;
 mod place;
 mod private;
@@ -75,6 +77,7 @@ mod stripe;
 mod ticks;
 
 pub(crate) use entries::{Key, MAX_TEXT_BYTES};
+pub use fork::without_forks;
 pub(crate) use fork::{ForkMutex, generation, watch};
 pub use layout::LAYOUT;
 pub use memory::{Area, Geometry, Memory, PROCESS_BITS, Sharing};

@@ -67,14 +67,15 @@ impl Family {
     fn expire(&self, at: u32, seen: State) -> bool {
         let arena = self.arena();
         let entry = arena.entry(at);
-        let expiring = seen.with(state::EXPIRING);
-        if !seen.is(state::LIVE) || !entry.change(seen, expiring) {
+        let (live, expiring) = (seen.with(state::LIVE), seen.with(state::EXPIRING));
+        // Who began to decide before may be dead.
+        if !seen.is(state::EXPIRING) && !entry.change(live, expiring) {
             return false;
         }
         // Either we see that somebody holds it, or they see that it is about to expire.
         fence(Ordering::SeqCst);
         if place::is_held(arena, entry.body.load(Ordering::Relaxed)) {
-            entry.change(expiring, seen);
+            entry.change(expiring, live);
             return false;
         }
         self.remove_entry(at, expiring)
@@ -131,11 +132,13 @@ impl Family {
         if at == body.overflow.load(Ordering::Acquire) {
             return arena.pin(|pinned| self.renew_overflow(pinned, at, seen));
         }
-        let removed = arena.pin(|pinned| self.unlink(pinned, at, seen));
-        if removed {
-            body.counts.removed();
-        }
-        removed
+        arena.pin(|pinned| {
+            let removed = self.unlink(pinned, at, seen);
+            if removed {
+                body.counts.removed();
+            }
+            removed
+        })
     }
 
     /// Removes the overflow series and reserves another one in its place.
@@ -167,7 +170,7 @@ impl Family {
         true
     }
 
-    fn unlink(&self, _: &Pinned, at: u32, seen: State) -> bool {
+    pub(super) fn unlink(&self, _: &Pinned, at: u32, seen: State) -> bool {
         let (arena, body) = (self.arena(), self.body());
         let entry = arena.entry(at);
         let removed = seen.with(state::REMOVED);

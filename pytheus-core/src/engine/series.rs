@@ -55,8 +55,12 @@ enum Created {
     ByOthers,
 }
 
-/// How many entries are looked at for one that can be used again before a new one is made.
+/// How many entries are looked at, on average, for one that can be used again before a new one is made.
 const SWEEP: usize = 16;
+/// How many more may be looked at in one search, of those that earlier searches did not need. They get it
+/// past entries in use that stand one after the other, at each of which a new one would be made each time
+/// it came by. A millisecond at most.
+const MOST_SPARED: u32 = 1 << 16;
 
 impl Family {
     pub(super) fn arena(&self) -> &'static Arena {
@@ -120,7 +124,13 @@ impl Family {
                 })
             });
             let Some(created) = created else {
-                return self.find_what_is_being_made(key).ok_or(NoRoom::Cap);
+                if let Some(place) = self.find_what_is_being_made(key) {
+                    return Ok(place);
+                }
+                if self.tidy() {
+                    continue;
+                }
+                return Err(NoRoom::Cap);
             };
             if let Created::Shown(found) = created?
                 && let Some(place) = self.hold_found(found)
@@ -147,30 +157,12 @@ impl Family {
             if let Ok((place, _)) = self.find(key) {
                 return Some(place);
             }
-            if last_look {
-                return None;
-            }
             // Whoever takes longer than this is not running.
-            if backoff.is_completed() {
-                self.recount();
+            if last_look || backoff.is_completed() {
                 return None;
             }
             backoff.snooze();
         }
-    }
-
-    /// Counts the series if nobody alive makes one: a process that was killed while it made one counts
-    /// as making it for ever.
-    fn recount(&self) {
-        let (arena, body) = (self.arena(), self.body());
-        let seen = body.counts.seen();
-        if !arena.is_shared() || !arena.is_forgotten(u64::MAX) {
-            return;
-        }
-        let overflow = body.overflow.load(Ordering::Acquire);
-        let is_counted = |at: &u32| *at != overflow && arena.entry(*at).state().is_shown();
-        let live = body.series.iter(arena).filter(is_counted).count();
-        body.counts.mend(seen, u32::try_from(live).unwrap_or(u32::MAX));
     }
 
     /// Makes a series, unless somebody else did meanwhile.
@@ -272,18 +264,22 @@ impl Family {
         if body.unlinked.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let found = body.series.sweep(arena, &body.cursor, SWEEP, |at| {
+        let run = body.run.load(Ordering::Relaxed);
+        let most = SWEEP + body.spared.load(Ordering::Relaxed).min(MOST_SPARED) as usize;
+        let (found, looked) = body.series.sweep(arena, &body.cursor, most, |at| {
             let entry = arena.entry(at);
             let seen = entry.state();
             let cells = entry.body.load(Ordering::Relaxed);
             seen.is(state::UNLINKED)
-                && arena.is_run(cells, body.run.load(Ordering::Relaxed))
+                && arena.is_run(cells, run)
                 && arena.is_forgotten(entry.epoch())
+                && entry.fits(key)
                 && arena.release(pinned, cells)
                 && !place::is_held(arena, cells)
-                && entry.fits(key)
+                && arena.complete_updates(&(cells..cells + run))
                 && arena.claim(at, seen, key)
         });
+        body.spared.store((most - looked) as u32, Ordering::Relaxed);
         if found.is_some() {
             body.unlinked.fetch_sub(1, Ordering::Relaxed);
         }

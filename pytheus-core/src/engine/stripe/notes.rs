@@ -11,6 +11,7 @@
 
 use super::{Cells, Header};
 use crate::primitive::{AtomicU64, BLOCK, Ordering, RING, fence};
+use std::ops::Range;
 
 /// What two cells hold after an update.
 #[derive(Default)]
@@ -109,6 +110,14 @@ impl Header {
             applied = after / 2;
         }
         true
+    }
+
+    /// Whether an update of one of these cells was begun and is not complete. If nobody alive may update
+    /// them, a `false` stays one: what was begun, a dead owner left, or a new one is completing it.
+    pub(crate) fn is_updating(&self, cells: &Range<u32>) -> bool {
+        let sequence = self.sequence.load(Ordering::Acquire);
+        let note = &self.notes[(sequence / 2) as usize % RING];
+        !sequence.is_multiple_of(2) && note.read().iter().any(|(index, _)| cells.contains(index))
     }
 
     /// Completes the update in which the previous owner died, if there is one. Only the new owner

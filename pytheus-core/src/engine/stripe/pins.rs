@@ -9,7 +9,10 @@ use super::Header;
 use crate::primitive::{AtomicU64, Ordering, fence, store_and_fence};
 
 /// Shows that the calling thread has pinned the table.
-pub(crate) struct Pinned(());
+pub(crate) struct Pinned {
+    /// The address of the header by which it has.
+    header: usize,
+}
 
 impl Header {
     /// Announces that the owner changes the table, as of `epoch`. Only the owner may call it, and not
@@ -21,7 +24,7 @@ impl Header {
         //
         // A fence: either we see what was taken out, or who asks whether it is forgotten sees the pin.
         store_and_fence(&self.pin, epoch.load(Ordering::Acquire));
-        let result = change(&Pinned(()));
+        let result = change(&Pinned { header: std::ptr::from_ref(self).addr() });
         self.pin.store(0, Ordering::Release);
         result
     }
@@ -48,4 +51,17 @@ pub(crate) fn is_forgotten<'a, H: Iterator<Item = &'a Header>>(
     // Before the headers are looked up: a stripe may be new.
     fence(Ordering::SeqCst);
     !headers().any(|header| header.is_pinned(epoch, &is_alive))
+}
+
+/// Whether nobody alive but the caller is changing the table. Whoever begins afterwards does not see it
+/// as it was before.
+pub(crate) fn is_alone<'a, H: Iterator<Item = &'a Header>>(
+    headers: impl FnOnce() -> H,
+    pinned: &Pinned,
+    is_alive: impl Fn(u64) -> bool,
+) -> bool {
+    // Either we see the pin of who changes the table, or they begin later.
+    fence(Ordering::SeqCst);
+    let others = headers().filter(|header| std::ptr::from_ref(*header).addr() != pinned.header);
+    !others.into_iter().any(|header| header.is_pinned(u64::MAX, &is_alive))
 }
