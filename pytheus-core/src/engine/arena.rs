@@ -63,6 +63,9 @@ pub(super) struct Bookkeeping {
 // SAFETY: `repr(C)`, atomics only.
 unsafe impl Record for Bookkeeping {}
 
+/// The word behind the bookkeeping.
+const FIRST_RECORD: u64 = size_of::<Bookkeeping>().div_ceil(WORD) as u64;
+
 static ARENAS: [AtomicPtr<Arena>; SLOTS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; SLOTS];
 
 /// Where the cells begin that all writers of an arena share: one load away from a gauge's handle.
@@ -174,10 +177,9 @@ impl Arena {
             self.memory.commit(area, 0..bytes)?;
         }
         let books = self.books();
-        let first_record = size_of::<Bookkeeping>().div_ceil(WORD) as u64;
         let _ = books.next_record.compare_exchange(
             0,
-            first_record,
+            FIRST_RECORD,
             Ordering::AcqRel,
             Ordering::Relaxed,
         );
@@ -424,7 +426,8 @@ impl Arena {
         offset > 0
             && count > 0
             && (start ^ (end - 1)) & !(self.geometry.chunk_bytes - 1) == 0
-            && cells_within(end) <= self.common_limit()
+            // Not as a number of cells, of which 32 bits might be too few here.
+            && offset as usize + count as usize <= self.common_limit() as usize
     }
 
     // ── allocation ──────────────────────────────────────────────────────────────────────────────
@@ -490,7 +493,9 @@ impl Arena {
         let books = self.books();
         let mut free = books.next_record.load(Ordering::Relaxed);
         loop {
-            let end = free.saturating_add(words as u64);
+            // Whatever a damaged memory says, no record lies in the bookkeeping.
+            let first = free.max(FIRST_RECORD);
+            let end = first.saturating_add(words as u64);
             if end.saturating_mul(WORD as u64) > self.geometry.record_bytes as u64 {
                 return Err(self.full("records"));
             }
@@ -506,7 +511,7 @@ impl Arena {
                 Ordering::AcqRel,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return Ok(free as u32),
+                Ok(_) => return Ok(first as u32),
                 Err(now) => free = now,
             }
         }
