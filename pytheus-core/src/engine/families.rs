@@ -384,12 +384,14 @@ impl Engine {
             Kind::Gauge if self.is_shared() => ModeCode::new(desc.identity.gauge_mode),
             _ => ModeCode::default(),
         };
-        Ok(Family { number, mode, ..self.family_at(at, registered) })
+        let run = run_length(desc.identity.kind, desc.identity.buckets.len());
+        Ok(Family { number, mode, run, ..self.family_at(at, registered) })
     }
 
     /// A family for scrapes and removals, which hold no series and need no number.
     fn family_at(&self, at: u32, registered: State) -> Family {
-        Family { engine: self.clone(), at, registered, number: 0, mode: ModeCode::default() }
+        let run = self.body(at).run.load(Ordering::Relaxed);
+        Family { engine: self.clone(), at, registered, number: 0, run, mode: ModeCode::default() }
     }
 
     /// What is stored about a family; `None` if it makes no sense.
