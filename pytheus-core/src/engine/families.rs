@@ -72,7 +72,7 @@ unsafe impl Record for Body {}
 const SWEEP: usize = 64;
 
 /// Whoever finds a name neither free nor taken so many times has a damaged memory before him.
-pub(super) const MOST_TURNS: usize = 1 << 16;
+pub(super) const MOST_TURNS: usize = 1 << 10;
 
 const REFUSED: u32 = 0;
 const OVERFLOWED: u32 = 1;
@@ -308,7 +308,9 @@ impl Engine {
         body.events.store(arena.allocate_cells(EVENTS)?, Ordering::Relaxed);
         let at = arena.new_entry(key, state::CLAIMED)?;
         arena.entry(at).body.store(at_body, Ordering::Relaxed);
-        self.root().families.append(arena, at);
+        if !self.root().families.append(arena, at) {
+            return Err(endless(arena));
+        }
         Ok(at)
     }
 
@@ -425,6 +427,13 @@ impl Engine {
         self.arena.read_bytes(at, bytes, &mut text);
         text
     }
+}
+
+/// Why an entry is in no list.
+#[cold]
+pub(super) fn endless(arena: &Arena) -> BackendError {
+    let message = "a list leads in a circle: the memory is damaged; remove it and begin anew";
+    BackendError::new(arena.name(), crate::BackendErrorKind::Corrupt, message)
 }
 
 fn corrupt(arena: &Arena, name: &str) -> BackendError {

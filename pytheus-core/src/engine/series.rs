@@ -4,7 +4,7 @@ use super::Engine;
 use super::arena::Arena;
 use super::entries::{Key, MAX_TEXT_BYTES, State, state};
 use super::exemplars;
-use super::families::{Body, MOST_TURNS};
+use super::families::{Body, MOST_TURNS, endless};
 use super::index::{Index, Position};
 use super::per_process::{self, ModeCode};
 use super::place::{self, Place, layout};
@@ -238,7 +238,9 @@ impl Family {
         let entry = arena.entry(at);
         entry.body.store(cells, Ordering::Relaxed);
         entry.set_created(now);
-        body.series.append(arena, at);
+        if !body.series.append(arena, at) {
+            return Err(endless(arena));
+        }
         Ok(at)
     }
 
