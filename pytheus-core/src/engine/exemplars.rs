@@ -10,6 +10,7 @@ use super::families;
 use super::place::{Place, layout};
 use super::records::{NO_RECORD, Record};
 use crate::BackendError;
+use crate::labels::is_canonical;
 use crate::primitive::{AtomicU64, Ordering, fence};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -151,7 +152,8 @@ fn try_read(arena: &Arena, offset: u32) -> Option<Read> {
         return None;
     }
     let at = UNIX_EPOCH.checked_add(Duration::from_nanos(nanos))?;
-    Some(Read { text: String::from_utf8(text).ok()?, value, at })
+    let text = String::from_utf8(text).ok().filter(|text| is_canonical(text))?;
+    Some(Read { text, value, at })
 }
 
 /// Not a time: there is no exemplar.
