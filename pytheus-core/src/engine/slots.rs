@@ -292,6 +292,7 @@ fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Acc
     let here = 0_u8;
     let start = (&raw const here as usize >> 12) as u32;
     let backoff = Backoff::new();
+    let mut rounds = 0;
     loop {
         // Whether somebody who is busy is dead is worth a system call only if it takes long.
         let patient = !backoff.is_completed();
@@ -313,9 +314,17 @@ fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Acc
                 return nowhere(arena);
             }
         }
+        rounds += 1;
+        if rounds == MOST_ROUNDS && arena.is_shared() {
+            return nowhere(arena);
+        }
         backoff.snooze();
     }
 }
+
+/// Whoever finds all stripes that can be borrowed taken so many times, by somebody who is alive, has a
+/// damaged memory before him: nobody borrows one for longer than an update takes.
+const MOST_ROUNDS: u32 = 1 << 16;
 
 /// Where an update is lost.
 #[cold]
