@@ -138,9 +138,11 @@ impl Arena {
     /// Takes what the child needs that is about to be forked.
     pub(super) fn before_fork(&self) {
         let Some(sharing) = self.sharing() else { return };
-        if let Some(process) = sharing.before_fork() {
-            // Without memory for its sheet, the child is as one without a number.
-            let _ = self.clear_sheet(process);
+        if let Some(process) = sharing.before_fork()
+            && self.clear_sheet(process).is_err()
+        {
+            // Without room to say what it holds, the child gets no number: as if it were not forked.
+            sharing.after_fork_in_parent();
         }
     }
 
