@@ -22,7 +22,7 @@ pub(crate) fn check(page: &str) -> Result<(), String> {
             }
             current = name;
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {
-            let kinds = ["counter", "gauge", "histogram", "summary"];
+            let kinds = ["counter", "gauge", "histogram", "summary", "untyped"];
             match rest.split_once(' ') {
                 Some((name, kind)) if name == current && kinds.contains(&kind) => {}
                 _ => return wrong("a type apart from its help"),

@@ -75,7 +75,12 @@ impl Spec {
     /// Whether any registration describes a family like this.
     pub(crate) fn could_be(desc: &FamilyDesc) -> bool {
         let identity = &desc.identity;
-        let fits = identity.kind == Kind::Gauge || identity.gauge_mode == GaugeMode::Shared;
+        let fits = match identity.kind {
+            Kind::Gauge => true,
+            // Nothing but custom collectors shows such.
+            Kind::Unknown => false,
+            _ => identity.gauge_mode == GaugeMode::Shared,
+        };
         fits && Self::of(desc)
             .describe("", &[], Naming::Utf8)
             .is_ok_and(|described| described == *desc)
