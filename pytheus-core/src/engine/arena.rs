@@ -395,10 +395,13 @@ impl Arena {
     }
 
     /// Where updates go of a process that is nobody, and those that find no room at all: they are lost.
-    pub(super) fn nowhere(&self) -> Option<Stripe> {
+    /// Async-signal-safe. `None` if there is no memory, and for private memory.
+    pub(super) fn nowhere(&self, offset: u32) -> Option<Stripe> {
         let mirror = &self.shared.as_ref()?.mirror;
+        // Runs end in the chunk they begin in, and it is opened by whole chunks.
+        let is_open = mirror.open(mirror.nowhere(), offset.saturating_add(1).min(self.capacity()));
         // SAFETY: the counterpart has room for a header before its cells, is open, and stays mapped.
-        Some(unsafe { Stripe::new(mirror.cells(mirror.nowhere())) })
+        is_open.then(|| unsafe { Stripe::new(mirror.cells(mirror.nowhere())) })
     }
 
     /// How many cells are committed in the stripes that belong to nobody.

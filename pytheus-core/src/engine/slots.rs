@@ -286,7 +286,7 @@ const FOR_SIGNALS: RangeInclusive<u32> = LAST_FOR_THREADS + 1..=LAST_FOR_SIGNALS
 
 /// One of the stripes that any thread may write for a moment, as its sole writer.
 fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Access {
-    let Some(me) = arena.owner() else { return nowhere(arena) };
+    let Some(me) = arena.owner() else { return nowhere(arena, offset) };
     let (first, last) = among.into_inner();
     // Threads have stacks of their own, so this spreads them without thread-local storage.
     let here = 0_u8;
@@ -311,12 +311,12 @@ fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Acc
             stripe.header().give_back();
             if number == last {
                 // A place in a memory that is damaged, or private memory refused.
-                return nowhere(arena);
+                return nowhere(arena, offset);
             }
         }
         rounds += 1;
         if rounds == MOST_ROUNDS && arena.is_shared() {
-            return nowhere(arena);
+            return nowhere(arena, offset);
         }
         backoff.snooze();
     }
@@ -328,11 +328,11 @@ const MOST_ROUNDS: u32 = 1 << 16;
 
 /// Where an update is lost.
 #[cold]
-fn nowhere(arena: &'static Arena) -> Access {
-    match arena.nowhere() {
+fn nowhere(arena: &'static Arena, offset: u32) -> Access {
+    match arena.nowhere(offset) {
         Some(stripe) => Access { stripe, borrowed: false },
-        // Private memory has an owner and keeps what is committed.
-        None => unreachable!("{arena:?} has lost its cells"),
+        // As where any allocation fails. Private memory has an owner and keeps what is committed.
+        None => std::process::abort(),
     }
 }
 
