@@ -6,6 +6,8 @@ use std::os::fd::FromRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitStatus;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A child that takes longer than this hangs.
 const SECONDS: libc::c_uint = 20;
@@ -33,6 +35,7 @@ pub(crate) struct Child {
 impl Child {
     /// Forks a child that does `work`, and ends without giving anything back, as one that is killed.
     pub(crate) fn start(work: impl FnOnce() -> String) -> Self {
+        speak_of_panics();
         let mut ends = [0; 2];
         // SAFETY: room for two descriptors.
         assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }, 0);
@@ -90,13 +93,29 @@ pub(crate) fn run(work: impl FnOnce() -> String) -> End {
     Child::start(work).end()
 }
 
+static IS_CHILD: AtomicBool = AtomicBool::new(false);
+
+/// Has a child write what it panics with itself: the test harness takes what the macros write from a thread
+/// that is not in the child.
+fn speak_of_panics() {
+    static ONCE: Once = Once::new();
+    // Before the fork: another thread, which is not in the child, could be using the hook.
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if IS_CHILD.load(Ordering::Relaxed) {
+                let _ = writeln!(std::io::stderr(), "in a child: {panic}");
+            } else {
+                before(panic);
+            }
+        }));
+    });
+}
+
 fn be_the_child(to: libc::c_int, work: impl FnOnce() -> String) -> ! {
-    // Not by the macros, whose output the test harness takes from a thread that is not here any more.
-    std::panic::set_hook(Box::new(|panic| {
-        let _ = writeln!(std::io::stderr(), "in a child: {panic}");
-    }));
     // SAFETY: the signal ends this process, as is meant.
     unsafe { libc::alarm(SECONDS) };
+    IS_CHILD.store(true, Ordering::Relaxed);
     let code = match std::panic::catch_unwind(AssertUnwindSafe(work)) {
         Ok(said) => {
             // SAFETY: this process' own descriptor.
