@@ -116,7 +116,6 @@ fn more_processes_than_places_are_an_error_until_one_ends() {
     let over = folder.file("over");
     let others: Vec<Child> = (0..3)
         .map(|n| {
-            Child::start(move || String::new()).done();
             let (path, over, config) = (&path, &over, config.clone());
             let here = folder.file(&format!("here {n}"));
             let other = Child::start(|| {
