@@ -5,11 +5,14 @@ use super::arena::{Arena, arena_at};
 use super::fork;
 use super::memory::{LAST_FOR_SIGNALS, LAST_FOR_THREADS};
 use super::stripe::{Cells, Header};
-use crate::primitive::AtomicU64;
+use super::ticks::since_boot;
+use crate::primitive::{AtomicU64, Ordering};
 use crossbeam::utils::Backoff;
 use std::cell::Cell;
 use std::ops::RangeInclusive;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// How many memories one process can have open. All engines on private memory share one.
 pub(super) const SLOTS: usize = 64;
@@ -292,7 +295,7 @@ fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Acc
     let here = 0_u8;
     let start = (&raw const here as usize >> 12) as u32;
     let backoff = Backoff::new();
-    let mut rounds = 0;
+    let mut patience = Patience::new(arena);
     loop {
         // Whether somebody who is busy is dead is worth a system call only if it takes long.
         let patient = !backoff.is_completed();
@@ -306,6 +309,7 @@ fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Acc
             // To make room may allocate, which a signal handler must not.
             let may_grow = last == LAST_FOR_THREADS || number == last;
             if may_grow && offset < arena.grow(number, offset) || arena.reaches(number, offset) {
+                patience.is_rewarded();
                 return Access { stripe, borrowed: true };
             }
             stripe.header().give_back();
@@ -314,17 +318,51 @@ fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Acc
                 return nowhere(arena, offset);
             }
         }
-        rounds += 1;
-        if rounds == MOST_ROUNDS && arena.is_shared() {
+        if backoff.is_completed() && patience.is_over() {
             return nowhere(arena, offset);
         }
         backoff.snooze();
     }
 }
 
-/// Whoever finds all stripes that can be borrowed taken so many times, by somebody who is alive, has a
-/// damaged memory before him: nobody borrows one for longer than an update takes.
-const MOST_ROUNDS: u32 = 1 << 16;
+/// How long to wait for a stripe that can be borrowed.
+///
+/// Nobody borrows one for longer than an update takes. So whoever finds all of them taken for long, by
+/// somebody who is alive, has a damaged memory before him, or others that were stopped; and whoever comes
+/// after him need not wait as long again.
+struct Patience {
+    /// Whether somebody waited in vain; `None` for private memory, for which anybody waits.
+    in_vain: Option<&'static AtomicBool>,
+    since: Option<Duration>,
+}
+
+impl Patience {
+    const MOST: Duration = Duration::from_secs(1);
+
+    fn new(arena: &Arena) -> Self {
+        static IN_VAIN: [AtomicBool; SLOTS] = [const { AtomicBool::new(false) }; SLOTS];
+
+        let in_vain = || &IN_VAIN[arena.slot() as usize % SLOTS];
+        Self { in_vain: arena.is_shared().then(in_vain), since: None }
+    }
+
+    /// Async-signal-safe.
+    fn is_over(&mut self) -> bool {
+        let Some(in_vain) = self.in_vain else { return false };
+        let now = since_boot();
+        let waited = now.saturating_sub(*self.since.get_or_insert(now));
+        if waited > Self::MOST {
+            in_vain.store(true, Ordering::Relaxed);
+        }
+        in_vain.load(Ordering::Relaxed)
+    }
+
+    fn is_rewarded(&self) {
+        if let Some(in_vain) = self.in_vain.filter(|in_vain| in_vain.load(Ordering::Relaxed)) {
+            in_vain.store(false, Ordering::Relaxed);
+        }
+    }
+}
 
 /// Where an update is lost.
 #[cold]
