@@ -116,6 +116,9 @@ impl Header {
         let mut geometry = Geometry::new(number(words[6]), number(words[7]), few(words[8]))
             .shared_by(few(words[9]));
         geometry.chunk_bytes = number(words[10]);
+        if !(1..u32::from(u16::MAX)).contains(&geometry.max_processes) {
+            return corrupt("the number of its processes makes no sense");
+        }
         let fits = checked_total(&geometry).is_some_and(|total| total as u64 == words[11]);
         if !fits || words[11] != size {
             return corrupt("its size is not what its header says");
@@ -196,6 +199,7 @@ pub(crate) fn page_bytes() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn header() -> Header {
         Header {
@@ -226,6 +230,36 @@ mod tests {
             let error = decode(&damaged).expect_err("damaged");
             assert_eq!(error.kind, BackendErrorKind::Corrupt, "bit {bit}: {error}");
         }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_header_says_its_areas_are_within_the_segment(
+            words in prop::collection::vec((6..12_usize, number()), 0..6),
+        ) {
+            let mut damaged = header().words();
+            for (at, word) in words {
+                damaged[at] = word;
+            }
+            damaged[WORDS - 1] = checksum(&damaged[..WORDS - 1]);
+            let bytes: Vec<u8> = damaged.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            if let Ok(header) = Header::decode(&bytes, damaged[11], Path::new("segment")) {
+                let geometry = header.geometry;
+                let last = Area::Marks(geometry.marks() - 1);
+                let end = area_offset(&geometry, last) as u64 + geometry.bytes(last) as u64;
+                prop_assert!(end <= damaged[11]);
+                prop_assert!(row_offset(geometry.max_processes as u16) < area_offset(&geometry, Area::Records));
+            }
+        }
+    }
+
+    /// Numbers around those that matter.
+    fn number() -> impl Strategy<Value = u64> {
+        let whole = header();
+        let real = total_bytes(&whole.geometry) as u64;
+        let places = [0, 1, 4096, 65_536, 1 << 20, real, 1 << 31, 1 << 32, 1 << 40, u64::MAX];
+        (prop::sample::select(places.to_vec()), -2..3_i64)
+            .prop_map(|(place, step)| place.wrapping_add_signed(step))
     }
 
     #[test]

@@ -84,6 +84,12 @@ pub(crate) fn owner(process: u16, generation: u64) -> u64 {
     generation << PROCESS_BITS | u64::from(process)
 }
 
+/// The generation after this one, among those that fit in an owner: or else, of a row that is damaged, the
+/// process would seem dead to the others.
+pub(crate) fn next_generation(generation: u64) -> u64 {
+    generation.wrapping_add(1) & (u64::MAX >> PROCESS_BITS)
+}
+
 /// The number and the generation of an owner.
 pub(crate) fn parts(owner: u64) -> (u16, u64) {
     (owner as u16, owner >> PROCESS_BITS)

@@ -3,7 +3,7 @@
 use crate::NAME;
 use crate::file::{self, Identity, Lock, error, io_error};
 use crate::header::{HEADER_BYTES, Header, area_offset, front_bytes, row_offset};
-use crate::mapping::{Mapping, owner, parts};
+use crate::mapping::{Mapping, next_generation, owner, parts};
 use pytheus_core::engine::{Area, Geometry, Memory, Sharing};
 use pytheus_core::{BackendError, BackendErrorKind};
 use std::fs::File;
@@ -90,7 +90,7 @@ impl Segment {
                 continue;
             }
             let row = self.mapping.row(process);
-            let generation = row.generation.load(Ordering::Relaxed).wrapping_add(1);
+            let generation = next_generation(row.generation.load(Ordering::Relaxed));
             row.parent.store(parent, Ordering::Relaxed);
             // Until now the dead one who had the number seemed alive.
             row.generation.store(generation, Ordering::Release);

@@ -12,6 +12,7 @@ use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::Path;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// The backend that keeps metrics in a file that processes share.
 ///
@@ -72,8 +73,10 @@ impl Shm {
             config.agree(path, known.segment.header())?;
             return Ok(known);
         }
-        let segment: &'static Segment = Box::leak(Box::new(open::attach(path, config)?));
-        Ok(known::enter(Known { segment, engine: Engine::new(Attached(segment))? }))
+        let segment = Arc::new(open::attach(path, config)?);
+        // If there is no engine, nobody is left who is attached.
+        let engine = Engine::new(Attached(segment.clone()))?;
+        Ok(known::enter(Known { segment: Box::leak(Box::new(segment)), engine }))
     }
 
     /// The file.
@@ -109,7 +112,7 @@ impl Backend for Shm {
 
 /// The segment as the engine's memory, which both know.
 #[derive(Debug)]
-struct Attached(&'static Segment);
+struct Attached(Arc<Segment>);
 
 // SAFETY: that of the segment.
 unsafe impl Memory for Attached {

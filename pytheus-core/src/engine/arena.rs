@@ -82,6 +82,9 @@ impl Bookkeeping {
 // SAFETY: `repr(C)`, atomics only.
 unsafe impl Record for Bookkeeping {}
 
+/// The word behind the bookkeeping.
+const FIRST_RECORD: u64 = size_of::<Bookkeeping>().div_ceil(WORD) as u64;
+
 static ARENAS: [AtomicPtr<Arena>; SLOTS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; SLOTS];
 
 /// Where the cells begin that all writers of an arena share: one load away from a gauge's handle.
@@ -193,10 +196,9 @@ impl Arena {
             self.memory.commit(area, 0..bytes)?;
         }
         let books = self.books();
-        let first_record = size_of::<Bookkeeping>().div_ceil(WORD) as u64;
         let _ = books.next_record.compare_exchange(
             0,
-            first_record,
+            FIRST_RECORD,
             Ordering::AcqRel,
             Ordering::Relaxed,
         );
@@ -427,10 +429,13 @@ impl Arena {
     }
 
     /// Where updates go of a process that is nobody, and those that find no room at all: they are lost.
-    pub(super) fn nowhere(&self) -> Option<Stripe> {
+    /// Async-signal-safe. `None` if there is no memory, and for private memory.
+    pub(super) fn nowhere(&self, offset: u32) -> Option<Stripe> {
         let mirror = &self.shared.as_ref()?.mirror;
+        // Runs end in the chunk they begin in, and it is opened by whole chunks.
+        let is_open = mirror.open(mirror.nowhere(), offset.saturating_add(1).min(self.capacity()));
         // SAFETY: the counterpart has room for a header before its cells, is open, and stays mapped.
-        Some(unsafe { Stripe::new(mirror.cells(mirror.nowhere())) })
+        is_open.then(|| unsafe { Stripe::new(mirror.cells(mirror.nowhere())) })
     }
 
     /// How many cells are committed in the stripes that belong to nobody.
@@ -458,7 +463,8 @@ impl Arena {
         offset > 0
             && count > 0
             && (start ^ (end - 1)) & !(self.geometry.chunk_bytes - 1) == 0
-            && cells_within(end) <= self.common_limit()
+            // Not as a number of cells, of which 32 bits might be too few here.
+            && offset as usize + count as usize <= self.common_limit() as usize
     }
 
     // ── allocation ──────────────────────────────────────────────────────────────────────────────
@@ -524,7 +530,9 @@ impl Arena {
         let books = self.books();
         let mut free = books.next_record.load(Ordering::Relaxed);
         loop {
-            let end = free.saturating_add(words as u64);
+            // Whatever a damaged memory says, no record lies in the bookkeeping.
+            let first = free.max(FIRST_RECORD);
+            let end = first.saturating_add(words as u64);
             if end.saturating_mul(WORD as u64) > self.geometry.record_bytes as u64 {
                 return Err(self.full("records"));
             }
@@ -540,7 +548,7 @@ impl Arena {
                 Ordering::AcqRel,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return Ok(free as u32),
+                Ok(_) => return Ok(first as u32),
                 Err(now) => free = now,
             }
         }

@@ -10,6 +10,7 @@ use super::families;
 use super::place::{Place, layout};
 use super::records::{NO_RECORD, Record};
 use crate::BackendError;
+use crate::labels::is_canonical;
 use crate::primitive::{AtomicU64, Ordering, fence};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -31,6 +32,12 @@ struct Slot {
 unsafe impl Record for Slot {}
 
 const SLOT_WORDS: usize = size_of::<Slot>() / 8;
+
+/// Where the text of the exemplar at `at` begins.
+const fn text_of(at: u32) -> u32 {
+    at.saturating_add(SLOT_WORDS as u32)
+}
+
 /// Enough for a trace id and a span id.
 const USUAL_WORDS: usize = 16;
 /// 128 code points take at most 512 bytes escaped, and as much again for names' quotes and commas.
@@ -116,7 +123,7 @@ fn write(arena: &Arena, at: u32, text: &str, value: f64, time: SystemTime) {
     record.at.store(u64::try_from(nanos).unwrap_or(u64::MAX), Ordering::Relaxed);
     let capacity = record.text.load(Ordering::Relaxed) >> 32 << 32;
     record.text.store(capacity | bytes as u64, Ordering::Relaxed);
-    arena.write_bytes(at + SLOT_WORDS as u32, &text.as_bytes()[..bytes]);
+    arena.write_bytes(text_of(at), &text.as_bytes()[..bytes]);
 }
 
 /// The exemplar of the cell at `offset`; `None` if there is none or it is being written all the time.
@@ -135,7 +142,7 @@ fn try_read(arena: &Arena, offset: u32) -> Option<Read> {
     let version = record.version.load(Ordering::Acquire);
     let bytes = (record.text.load(Ordering::Relaxed) as u32 as usize).min(MOST_WORDS * 8);
     let mut text = Vec::new();
-    arena.read_bytes(at + SLOT_WORDS as u32, bytes, &mut text);
+    arena.read_bytes(text_of(at), bytes, &mut text);
     let value = f64::from_bits(record.value.load(Ordering::Relaxed));
     let nanos = record.at.load(Ordering::Relaxed);
     fence(Ordering::Acquire);
@@ -145,7 +152,8 @@ fn try_read(arena: &Arena, offset: u32) -> Option<Read> {
         return None;
     }
     let at = UNIX_EPOCH.checked_add(Duration::from_nanos(nanos))?;
-    Some(Read { text: String::from_utf8(text).ok()?, value, at })
+    let text = String::from_utf8(text).ok().filter(|text| is_canonical(text))?;
+    Some(Read { text, value, at })
 }
 
 /// Not a time: there is no exemplar.

@@ -2,9 +2,10 @@
 
 use super::Engine;
 use super::arena::Arena;
+use super::claims::Claims;
 use super::coding;
 use super::counts::Counts;
-use super::entries::{Key, State, state};
+use super::entries::{ENTRY_WORDS, Key, State, state};
 use super::index::Index;
 use super::known::Known;
 use super::list::List;
@@ -15,6 +16,7 @@ use super::series::Family;
 use super::slots::{Stripe, with_borrowed_stripe, with_stripe};
 use super::stripe::Cells as _;
 use super::stripe::pins::Pinned;
+use crate::family::{MAX_HELP_BYTES, Spec};
 use crate::identity;
 use crate::own_metrics::Events;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
@@ -108,7 +110,7 @@ unsafe impl Record for Body {}
 const SWEEP: usize = 64;
 
 /// Whoever finds a name neither free nor taken so many times has a damaged memory before him.
-pub(super) const MOST_TURNS: usize = 1 << 16;
+pub(super) const MOST_TURNS: usize = 1 << 10;
 
 const REFUSED: u32 = 0;
 const OVERFLOWED: u32 = 1;
@@ -353,7 +355,9 @@ impl Engine {
         body.events.store(arena.allocate_cells(EVENTS)?, Ordering::Relaxed);
         let at = arena.new_entry(key, state::CLAIMED)?;
         arena.entry(at).body.store(at_body, Ordering::Relaxed);
-        self.root().families.append(arena, at);
+        if !self.root().families.append(arena, at) {
+            return Err(endless(arena));
+        }
         Ok(at)
     }
 
@@ -396,19 +400,46 @@ impl Engine {
     }
 
     /// The families that are exported, in name order.
-    pub(super) fn families(&self) -> Vec<(FamilyDesc, Family)> {
+    pub(super) fn families(&self, claims: &mut Claims) -> Vec<(FamilyDesc, Family)> {
         let arena = self.arena;
-        let family = |at: u32| {
+        let mut families = Vec::new();
+        for at in self.root().families.iter(arena) {
+            if !claims.take(arena, at, ENTRY_WORDS) {
+                break;
+            }
             let seen = arena.entry(at).state();
-            let desc = seen.is(state::LIVE).then(|| self.describe(at)).flatten()?;
+            if !seen.is(state::LIVE) || !self.claim(at, claims) {
+                continue;
+            }
+            let Some(desc) = self.describe(at).filter(|desc| self.is_sound(desc)) else { continue };
             let family = self.family_at(at, seen);
-            family.is_registered().then_some((desc, family))
-        };
-        let mut families: Vec<_> = self.root().families.iter(arena).filter_map(family).collect();
+            if family.is_registered() {
+                families.push((desc, family));
+            }
+        }
         families.sort_unstable_by(|(a, _), (b, _)| a.identity.name.cmp(&b.identity.name));
         // In a damaged memory, two may have one name.
         families.dedup_by(|(a, _), (b, _)| a.identity.name == b.identity.name);
         families
+    }
+
+    /// Claims what is stored about a family, but for its series.
+    fn claim(&self, at: u32, claims: &mut Claims) -> bool {
+        let (arena, entry) = (self.arena, self.arena.entry(at));
+        let mut claim = |at: u32, bytes: usize| claims.take(arena, at, bytes.div_ceil(8));
+        let body = entry.body.load(Ordering::Relaxed);
+        let texts = [&self.body(at).identity, &self.body(at).help];
+        claim(body, size_of::<Body>())
+            && texts
+                .map(|text| parts(text.load(Ordering::Acquire)))
+                .iter()
+                .all(|(at, bytes)| claim(*at, *bytes))
+    }
+
+    /// Whether a family may be shown that is described like this: in a memory that others write, only
+    /// what could have been registered.
+    fn is_sound(&self, desc: &FamilyDesc) -> bool {
+        !self.is_shared() || Spec::could_be(desc)
     }
 
     /// A family to look series up in.
@@ -426,7 +457,8 @@ impl Engine {
             limit: Known::MOST,
         })?;
         let mode = self.mode(&desc.identity);
-        Ok(Family { number, mode, ..self.family_at(at, registered) })
+        let run = run_length(desc.identity.kind, desc.identity.buckets.len());
+        Ok(Family { number, mode, run, ..self.family_at(at, registered) })
     }
 
     /// What a value for each process comes to, if it is a gauge that has one.
@@ -439,7 +471,8 @@ impl Engine {
 
     /// A family for scrapes and removals, which hold no series and need no number.
     fn family_at(&self, at: u32, registered: State) -> Family {
-        Family { engine: self.clone(), at, registered, number: 0, mode: ModeCode::default() }
+        let run = self.body(at).run.load(Ordering::Relaxed);
+        Family { engine: self.clone(), at, registered, number: 0, run, mode: ModeCode::default() }
     }
 
     /// What is stored about a family; `None` if it makes no sense.
@@ -450,7 +483,9 @@ impl Engine {
         let identity = self.load_text(body.identity.load(Ordering::Acquire));
         let help = self.load_text(body.help.load(Ordering::Acquire));
         let identity = coding::decode(String::from_utf8(name).ok()?, &identity)?;
-        Some(FamilyDesc::new(identity, String::from_utf8_lossy(&help)))
+        // Without its help, a family is worth showing still.
+        let help = String::from_utf8(help).ok().filter(|help| help.len() <= MAX_HELP_BYTES);
+        Some(FamilyDesc::new(identity, help.unwrap_or_default()))
     }
 
     fn body(&self, at: u32) -> &'static Body {
@@ -468,11 +503,23 @@ impl Engine {
     }
 
     fn load_text(&self, stored: u64) -> Vec<u8> {
-        let (at, bytes) = ((stored >> 32) as u32, stored as u32 as usize);
+        let (at, bytes) = parts(stored);
         let mut text = Vec::new();
         self.arena.read_bytes(at, bytes, &mut text);
         text
     }
+}
+
+/// The record and the number of bytes of a text.
+fn parts(stored: u64) -> (u32, usize) {
+    ((stored >> 32) as u32, stored as u32 as usize)
+}
+
+/// Why an entry is in no list.
+#[cold]
+pub(super) fn endless(arena: &Arena) -> BackendError {
+    let message = "a list leads in a circle: the memory is damaged; remove it and begin anew";
+    BackendError::new(arena.name(), crate::BackendErrorKind::Corrupt, message)
 }
 
 fn corrupt(arena: &Arena, name: &str) -> BackendError {

@@ -29,18 +29,23 @@ pub(super) struct List {
 }
 
 impl List {
-    /// Appends an entry that is complete.
-    pub(super) fn append(&self, links: &impl Links, at: u32) {
+    /// Appends an entry that is complete; `false` if the list has no end, in a memory that is damaged.
+    #[must_use]
+    pub(super) fn append(&self, links: &impl Links, at: u32) -> bool {
         let mut link = match self.last.load(Ordering::Acquire) {
             NOTHING => &self.first,
             last => links.next(last),
         };
         for _ in 0..=links.most() {
             match link.compare_exchange(NOTHING, at, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return self.last.store(at, Ordering::Release),
+                Ok(_) => {
+                    self.last.store(at, Ordering::Release);
+                    return true;
+                }
                 Err(next) => link = links.next(next),
             }
         }
+        false
     }
 
     pub(super) fn iter<'a, L: Links>(

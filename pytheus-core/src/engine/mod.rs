@@ -41,13 +41,14 @@
 // | `per_process` | gauges with a value for each process |
 // | `layout` | a number for the layout of all that is written |
 // | `exemplars` | one example per counter or bucket |
-// | `scrape` | visiting everything |
+// | `scrape`, `claims` | visiting everything, and what was visited |
 // | `ticks` | clocks |
 // | `fork` | what a forked child must not inherit |
 //
 
 mod arena;
 mod bounds;
+mod claims;
 mod coding;
 mod counts;
 mod entries;

@@ -8,6 +8,7 @@
 //! A process finds its node again by what it notes in its [`Mirror`](super::mirror::Mirror).
 
 use super::arena::Arena;
+use super::claims::Claims;
 use super::fork::ForkMutex;
 use super::place::{Place, layout};
 use super::records::{NO_RECORD, Record};
@@ -333,9 +334,12 @@ pub(super) fn visit(
     offset: u32,
     mode: GaugeMode,
     labels: &str,
+    claims: &mut Claims,
     visitor: &mut dyn Visitor,
 ) -> Result<(), Stop> {
+    const NODE_WORDS: usize = size_of::<Node>() / 8;
     let mut seen: Vec<Seen> = nodes(arena, arena.shared_cell(offset))
+        .take_while(|(at, _)| claims.take(arena, *at, NODE_WORDS))
         .map(|(_, node)| node.read())
         .filter(|seen| !is_live(mode) || arena.is_alive(seen.of))
         .collect();
@@ -361,6 +365,8 @@ pub(super) fn visit(
 fn visit_all(mut seen: Vec<Seen>, labels: &str, visitor: &mut dyn Visitor) -> Result<(), Stop> {
     seen.retain(|seen| seen.value.is_some());
     seen.sort_by_key(|seen| (seen.pid, seen.of));
+    // In a damaged memory, two may be alike in both.
+    seen.dedup_by_key(|seen| (seen.pid, seen.of));
     let mut text = String::new();
     for (place, one) in seen.iter().enumerate() {
         let is_like = |other: Option<&Seen>| other.is_some_and(|other| other.pid == one.pid);

@@ -33,7 +33,7 @@ impl Family {
         let arena = self.arena();
         self.remove_where(|labels, at, seen| {
             let cells = arena.entry(at).body.load(Ordering::Relaxed);
-            if !arena.is_run(cells, self.body().run.load(Ordering::Relaxed)) {
+            if !arena.is_run(cells, self.run) {
                 return false;
             }
             let held =

@@ -1,6 +1,8 @@
 //! Reading a whole engine: families in name order, series in the order they were made.
 
 use super::Engine;
+use super::claims::Claims;
+use super::entries::{ENTRY_WORDS, text_of};
 use super::exemplars;
 use super::per_process::{self, ModeCode};
 use super::place::{layout, run_length};
@@ -9,15 +11,16 @@ use super::records::WORD;
 use super::series::{Family, is_still};
 use super::slots::Stripe;
 use crate::backend::Visit;
-use crate::labels::{Frame, Labels, is_ascii, push_pair};
+use crate::labels::{Frame, Labels, are_values, is_ascii, is_canonical, push_pair};
 use crate::own_metrics::OwnMetrics;
 use crate::primitive::Ordering;
-use crate::visit::{Exemplar, FamilyDesc, GaugeMode, Kind, Stop, Value, Visitor};
+use crate::visit::{Exemplar, FamilyDesc, GaugeMode, Identity, Kind, Stop, Value, Visitor};
 
 impl Visit for Engine {
     fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
         self.arena.release_retired();
-        let families = self.families();
+        let mut claims = Claims::new(self.arena);
+        let families = self.families(&mut claims);
         let mut own =
             OwnMetrics::new(families.iter().map(|(desc, family)| {
                 (desc.identity.name.as_str(), family.body().events(self.arena))
@@ -26,7 +29,7 @@ impl Visit for Engine {
         for (desc, family) in &families {
             own.visit_before(&desc.identity.name, visitor)?;
             visitor.family(desc)?;
-            family.visit(desc, &mut scratch, visitor)?;
+            family.visit(desc, &mut claims, &mut scratch, visitor)?;
         }
         own.visit_rest(visitor)
     }
@@ -46,6 +49,7 @@ impl Family {
     fn visit(
         &self,
         desc: &FamilyDesc,
+        claims: &mut Claims,
         scratch: &mut Scratch,
         visitor: &mut dyn Visitor,
     ) -> Result<(), Stop> {
@@ -61,6 +65,9 @@ impl Family {
         let epoch = arena.epoch();
         let stripes = arena.stripes_now();
         for at in self.body().series.iter(arena) {
+            if !claims.take(arena, at, ENTRY_WORDS) {
+                break;
+            }
             let entry = arena.entry(at);
             let seen = entry.state();
             if !seen.is_shown() || !seen.is_older(epoch) {
@@ -71,6 +78,11 @@ impl Family {
                 continue;
             }
             let words = &values.as_chunks().0[..bytes.div_ceil(WORD)];
+            let is_sound = !arena.is_shared()
+                || claims.take(arena, text_of(at), words.len()) && is_key(identity, words, bytes);
+            if !is_sound {
+                continue;
+            }
             let Some(labels) = as_text(frame.expand(words, bytes, text)) else {
                 continue;
             };
@@ -93,8 +105,8 @@ impl Family {
                 }
                 Kind::Gauge if is_per_process => {
                     if is_still(arena, at, seen) && self.is_registered() {
-                        let word = cells + layout::VALUE;
-                        per_process::visit(arena, word, identity.gauge_mode, labels, visitor)?;
+                        let (word, mode) = (cells + layout::VALUE, identity.gauge_mode);
+                        per_process::visit(arena, word, mode, labels, claims, visitor)?;
                     }
                     continue;
                 }
@@ -143,6 +155,14 @@ impl Family {
             visitor.series(Labels::from_canonical(labels), &value)?;
         }
         Ok(())
+    }
+}
+
+/// Whether a series of the family could have this key.
+fn is_key(identity: &Identity, words: &[[u8; WORD]], bytes: usize) -> bool {
+    match &identity.label_names {
+        Some(names) => are_values(names.len(), words, bytes),
+        None => str::from_utf8(&words.as_flattened()[..bytes]).is_ok_and(is_canonical),
     }
 }
 

@@ -4,7 +4,7 @@ use super::Engine;
 use super::arena::Arena;
 use super::entries::{Key, MAX_TEXT_BYTES, State, state};
 use super::exemplars;
-use super::families::{Body, MOST_TURNS};
+use super::families::{Body, MOST_TURNS, endless};
 use super::index::{Index, Position};
 use super::per_process::{self, ModeCode};
 use super::place::{self, Place, layout};
@@ -26,6 +26,9 @@ pub(crate) struct Family {
     pub(super) registered: State,
     /// Among those that are [`Known`](super::known::Known).
     pub(super) number: u16,
+    /// How many cells a series takes. Known here, because what the memory says of it may change between
+    /// two looks if the memory is damaged.
+    pub(super) run: u32,
     /// What a value for each process comes to, if it is a gauge that has one.
     pub(super) mode: ModeCode,
 }
@@ -141,11 +144,7 @@ impl Family {
                 return Ok(place);
             }
         }
-        Err(NoRoom::Memory(BackendError::new(
-            arena.name(),
-            BackendErrorKind::Corrupt,
-            "a series is neither there nor can it be made",
-        )))
+        Err(NoRoom::Memory(makes_no_sense(arena)))
     }
 
     /// The series with this key, if those who are making series right now make it: with them the
@@ -195,6 +194,9 @@ impl Family {
         // Whoever found it first may have made it live already.
         let shown = seen.is(state::PENDING).then(|| arena.publish(at, seen, state::LIVE)).flatten();
         let cells = entry.body.load(Ordering::Relaxed);
+        if !arena.is_run(cells, self.run) {
+            return Err(NoRoom::Memory(makes_no_sense(arena)));
+        }
         Ok(shown.map_or(Created::ByUs, |state| Created::Shown(Found { at, state, cells })))
     }
 
@@ -236,60 +238,60 @@ impl Family {
         now: SystemTime,
     ) -> Result<u32, BackendError> {
         let (arena, body) = (self.arena(), self.body());
-        if let Some(at) = self.recycle(pinned, key) {
+        if let Some((at, cells)) = self.recycle(pinned, key) {
             let entry = arena.entry(at);
-            let cells = entry.body.load(Ordering::Relaxed);
             self.zero(cells);
             arena.use_run(cells);
             entry.set_created(now);
             entry.change(entry.state(), entry.state().with(state::PENDING));
             return Ok(at);
         }
-        let run = body.run.load(Ordering::Relaxed);
-        let cells = arena.allocate_cells(run)?;
+        let cells = arena.allocate_cells(self.run)?;
         let at = arena
             .new_entry(key, state::PENDING)
             // Or else every look-up that finds no room would take some.
-            .inspect_err(|_| arena.take_back_cells(cells, run))?;
+            .inspect_err(|_| arena.take_back_cells(cells, self.run))?;
         let entry = arena.entry(at);
         entry.body.store(cells, Ordering::Relaxed);
         entry.set_created(now);
-        body.series.append(arena, at);
+        if !body.series.append(arena, at) {
+            return Err(endless(arena));
+        }
         Ok(at)
     }
 
-    /// An entry that was unlinked and that nobody holds any more.
-    fn recycle(&self, pinned: &Pinned, key: Key<'_>) -> Option<u32> {
+    /// An entry that was unlinked and that nobody holds any more, and its cells.
+    fn recycle(&self, pinned: &Pinned, key: Key<'_>) -> Option<(u32, u32)> {
         let (arena, body) = (self.arena(), self.body());
+        let mut cells = 0;
         if body.unlinked.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let run = body.run.load(Ordering::Relaxed);
         let most = SWEEP + body.spared.load(Ordering::Relaxed).min(MOST_SPARED) as usize;
         let (found, looked) = body.series.sweep(arena, &body.cursor, most, |at| {
             let entry = arena.entry(at);
             let seen = entry.state();
-            let cells = entry.body.load(Ordering::Relaxed);
+            cells = entry.body.load(Ordering::Relaxed);
             seen.is(state::UNLINKED)
-                && arena.is_run(cells, run)
+                && arena.is_run(cells, self.run)
                 && arena.is_forgotten(entry.epoch())
                 && entry.fits(key)
                 && arena.release(pinned, cells)
                 && !place::is_held(arena, cells)
-                && arena.complete_updates(&(cells..cells + run))
+                && arena.complete_updates(&(cells..cells + self.run))
                 && arena.claim(at, seen, key)
         });
         body.spared.store((most - looked) as u32, Ordering::Relaxed);
         if found.is_some() {
             body.unlinked.fetch_sub(1, Ordering::Relaxed);
         }
-        found
+        found.map(|at| (at, cells))
     }
 
     /// Zeroes what the last series left in cells that nobody holds.
     fn zero(&self, cells: u32) {
         let (arena, body) = (self.arena(), self.body());
-        let values = cells + layout::HOLDERS + 1..cells + body.run.load(Ordering::Relaxed);
+        let values = cells + layout::HOLDERS + 1..cells + self.run;
         for stripe in arena.stripes_with(cells) {
             // Holders stay: a look-up that came too late still counts itself in and out of there.
             for cell in values.clone() {
@@ -338,7 +340,7 @@ impl Family {
             }
             let live = seen.with(state::LIVE);
             let cells = entry.body.load(Ordering::Relaxed);
-            if !arena.is_run(cells, self.body().run.load(Ordering::Relaxed)) {
+            if !arena.is_run(cells, self.run) {
                 return None;
             }
             let place = Place::find(arena.slot(), self.number, cells, self.mode);
@@ -410,6 +412,12 @@ pub(super) fn is_still(arena: &Arena, at: u32, seen: State) -> bool {
     fence(Ordering::Acquire);
     let now = arena.entry(at).state();
     now.is_shown() && now.with(state::LIVE) == seen.with(state::LIVE)
+}
+
+#[cold]
+fn makes_no_sense(arena: &Arena) -> BackendError {
+    let message = "a series is neither there nor can it be made: the memory is damaged";
+    BackendError::new(arena.name(), BackendErrorKind::Corrupt, message)
 }
 
 fn too_long(arena: &Arena, bytes: usize) -> BackendError {

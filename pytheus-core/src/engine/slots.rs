@@ -5,11 +5,14 @@ use super::arena::{Arena, arena_at};
 use super::fork;
 use super::memory::{LAST_FOR_SIGNALS, LAST_FOR_THREADS};
 use super::stripe::{Cells, Header};
-use crate::primitive::AtomicU64;
+use super::ticks::since_boot;
+use crate::primitive::{AtomicU64, Ordering};
 use crossbeam::utils::Backoff;
 use std::cell::Cell;
 use std::ops::RangeInclusive;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// How many memories one process can have open. All engines on private memory share one.
 pub(super) const SLOTS: usize = 64;
@@ -286,12 +289,13 @@ const FOR_SIGNALS: RangeInclusive<u32> = LAST_FOR_THREADS + 1..=LAST_FOR_SIGNALS
 
 /// One of the stripes that any thread may write for a moment, as its sole writer.
 fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Access {
-    let Some(me) = arena.owner() else { return nowhere(arena) };
+    let Some(me) = arena.owner() else { return nowhere(arena, offset) };
     let (first, last) = among.into_inner();
     // Threads have stacks of their own, so this spreads them without thread-local storage.
     let here = 0_u8;
     let start = (&raw const here as usize >> 12) as u32;
     let backoff = Backoff::new();
+    let mut patience = Patience::new(arena);
     loop {
         // Whether somebody who is busy is dead is worth a system call only if it takes long.
         let patient = !backoff.is_completed();
@@ -305,25 +309,68 @@ fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Acc
             // To make room may allocate, which a signal handler must not.
             let may_grow = last == LAST_FOR_THREADS || number == last;
             if may_grow && offset < arena.grow(number, offset) || arena.reaches(number, offset) {
+                patience.is_rewarded();
                 return Access { stripe, borrowed: true };
             }
             stripe.header().give_back();
             if number == last {
                 // A place in a memory that is damaged, or private memory refused.
-                return nowhere(arena);
+                return nowhere(arena, offset);
             }
+        }
+        if backoff.is_completed() && patience.is_over() {
+            return nowhere(arena, offset);
         }
         backoff.snooze();
     }
 }
 
+/// How long to wait for a stripe that can be borrowed.
+///
+/// Nobody borrows one for longer than an update takes. So whoever finds all of them taken for long, by
+/// somebody who is alive, has a damaged memory before him, or others that were stopped; and whoever comes
+/// after him need not wait as long again.
+struct Patience {
+    /// Whether somebody waited in vain; `None` for private memory, for which anybody waits.
+    in_vain: Option<&'static AtomicBool>,
+    since: Option<Duration>,
+}
+
+impl Patience {
+    const MOST: Duration = Duration::from_secs(1);
+
+    fn new(arena: &Arena) -> Self {
+        static IN_VAIN: [AtomicBool; SLOTS] = [const { AtomicBool::new(false) }; SLOTS];
+
+        let in_vain = || &IN_VAIN[arena.slot() as usize % SLOTS];
+        Self { in_vain: arena.is_shared().then(in_vain), since: None }
+    }
+
+    /// Async-signal-safe.
+    fn is_over(&mut self) -> bool {
+        let Some(in_vain) = self.in_vain else { return false };
+        let now = since_boot();
+        let waited = now.saturating_sub(*self.since.get_or_insert(now));
+        if waited > Self::MOST {
+            in_vain.store(true, Ordering::Relaxed);
+        }
+        in_vain.load(Ordering::Relaxed)
+    }
+
+    fn is_rewarded(&self) {
+        if let Some(in_vain) = self.in_vain.filter(|in_vain| in_vain.load(Ordering::Relaxed)) {
+            in_vain.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Where an update is lost.
 #[cold]
-fn nowhere(arena: &'static Arena) -> Access {
-    match arena.nowhere() {
+fn nowhere(arena: &'static Arena, offset: u32) -> Access {
+    match arena.nowhere(offset) {
         Some(stripe) => Access { stripe, borrowed: false },
-        // Private memory has an owner and keeps what is committed.
-        None => unreachable!("{arena:?} has lost its cells"),
+        // As where any allocation fails. Private memory has an owner and keeps what is committed.
+        None => std::process::abort(),
     }
 }
 

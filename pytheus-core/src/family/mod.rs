@@ -15,5 +15,5 @@ pub(crate) use core::{Context, FamilyCore};
 pub use fixed::Family;
 pub use open::OpenFamily;
 pub use partial::Partial;
-pub(crate) use spec::{LabelSpec, MAX_BUCKETS, Spec};
+pub(crate) use spec::{LabelSpec, MAX_BUCKETS, MAX_HELP_BYTES, Spec};
 pub use typed::TypedFamily;

@@ -11,7 +11,7 @@ pub(crate) const MAX_BUCKETS: usize = 4096;
 /// More labels than this are a mistake.
 const MAX_LABELS: usize = 256;
 /// Longer help texts are a mistake.
-const MAX_HELP_BYTES: usize = 64 << 10;
+pub(crate) const MAX_HELP_BYTES: usize = 64 << 10;
 /// How many series a family may have unless it says otherwise: more than a family should have, and
 /// few enough that values an attacker chooses cannot exhaust memory.
 pub(crate) const DEFAULT_MAX_SERIES: u32 = 100_000;
@@ -56,6 +56,34 @@ impl Spec {
             max_series: DEFAULT_MAX_SERIES,
             expire_idle: None,
         }
+    }
+
+    /// What a registration asks for that describes a family like this.
+    pub(crate) fn of(desc: &FamilyDesc) -> Self {
+        let FamilyDesc { identity, help } = desc;
+        let labels = identity.label_names.clone().map_or(LabelSpec::Open, LabelSpec::Declared);
+        Self {
+            unit: identity.unit.clone(),
+            labels,
+            buckets: Some(identity.buckets.clone()),
+            states: identity.states.clone(),
+            gauge_mode: identity.gauge_mode,
+            ..Self::new(&identity.name, help, identity.kind)
+        }
+    }
+
+    /// Whether any registration describes a family like this.
+    pub(crate) fn could_be(desc: &FamilyDesc) -> bool {
+        let identity = &desc.identity;
+        let fits = match identity.kind {
+            Kind::Gauge => true,
+            // Nothing but custom collectors shows such.
+            Kind::Unknown => false,
+            _ => identity.gauge_mode == GaugeMode::Shared,
+        };
+        fits && Self::of(desc)
+            .describe("", &[], Naming::Utf8)
+            .is_ok_and(|described| described == *desc)
     }
 
     /// The default of each label that has one; of two for one label the later one counts.

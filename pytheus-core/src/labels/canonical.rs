@@ -1,5 +1,6 @@
 //! The canonical text of a series' labels, which is its key, its storage and its output.
 
+use crate::names::{Naming, check_label_name};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -102,6 +103,17 @@ impl fmt::Debug for LabelsBuf {
     }
 }
 
+/// Whether the text is canonical, all names are valid and no two are alike.
+pub(crate) fn is_canonical(text: &str) -> bool {
+    let pairs: Vec<_> = Labels::from_canonical(text).iter().collect();
+    let mut names: Vec<&str> = pairs.iter().map(|(name, _)| &**name).collect();
+    names.sort_unstable();
+    let pairs = pairs.iter().map(|(name, value)| (&**name, &**value));
+    names.iter().all(|name| check_label_name(name, Naming::Utf8).is_ok())
+        && names.windows(2).all(|pair| pair[0] != pair[1])
+        && LabelsBuf::from_pairs(pairs).canonical == text
+}
+
 /// Appends `name="value"`, with a comma where something stands before it.
 pub(crate) fn push_pair(text: &mut String, name: &str, value: &str) {
     push_name(text, name);
@@ -141,6 +153,21 @@ pub(crate) fn push_escaped(text: &mut String, value: &str) {
         rest = &rest[at + 1..];
     }
     text.push_str(rest);
+}
+
+/// Whether the bytes are what [`push_escaped`] makes of some value.
+pub(crate) fn is_escaped(bytes: &[u8]) -> bool {
+    let mut rest = bytes.iter();
+    while let Some(byte) = rest.next() {
+        let right = match byte {
+            b'\\' => matches!(rest.next(), Some(b'\\' | b'"' | b'n')),
+            byte => !matches!(byte, b'"' | b'\n'),
+        };
+        if !right {
+            return false;
+        }
+    }
+    true
 }
 
 /// Whether there is a `\`, a `"` or a line feed among the bytes. Eight at a time.

@@ -1,6 +1,6 @@
 //! The labels of a series without what all series of its family share.
 
-use super::canonical::{find_byte, push_name};
+use super::canonical::{find_byte, is_escaped, push_name};
 
 /// How the labels of a series are written where they are its key.
 ///
@@ -174,6 +174,32 @@ fn write(
     None
 }
 
+/// Whether so many `values` could be written so: in `bytes` bytes, in whole words, the last one filled
+/// up with zeros.
+pub(crate) fn are_values(count: usize, values: &[[u8; WORD]], bytes: usize) -> bool {
+    let (mut ends, mut special) = (0, 0);
+    for word in values {
+        let word = u64::from_le_bytes(*word);
+        ends += count_byte(word, b'\n');
+        special |= find_byte(word, b'"') | find_byte(word, b'\\');
+    }
+    let (text, filling) = values.as_flattened().split_at(bytes);
+    ends as usize == count
+        && text.last().is_none_or(|last| *last == b'\n')
+        && filling.iter().all(|byte| *byte == 0)
+        && (special == 0 || text.split(|byte| *byte == b'\n').all(is_escaped))
+}
+
+/// How many bytes of `word` are `byte`.
+fn count_byte(word: u64, byte: u8) -> u32 {
+    const ONES: u64 = u64::from_ne_bytes([1; WORD]);
+    const TOPS: u64 = ONES << 7;
+    let other = word ^ (ONES * u64::from(byte));
+    // The highest bit of each byte that is not zero: no byte carries into the next.
+    let not_zero = ((other & !TOPS) + !TOPS) | other;
+    (!not_zero & TOPS).count_ones()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,6 +241,41 @@ mod tests {
             let frame = Frame::new(Some(&names));
             let longest = frame.expand(&values, bytes, &mut Vec::new()).len();
             prop_assert!(longest <= bytes + frame.longest);
+        }
+
+        #[test]
+        fn what_is_written_is_known_again_and_what_is_not_is_not(
+            pairs in prop::collection::vec((".*", ".*"), 0..6),
+            at in any::<prop::sample::Index>(),
+            byte in prop::sample::select(&b"\n\"\\n\0\x0bx"[..]),
+        ) {
+            let is_written = |text: &[u8]| {
+                let mut values = text.to_vec();
+                values.resize(text.len().next_multiple_of(WORD), 0);
+                are_values(pairs.len(), values.as_chunks().0, text.len())
+            };
+            let mut values = written(Form::Values, &pairs).into_bytes();
+            prop_assert!(is_written(&values));
+            if values.is_empty() {
+                return Ok(());
+            }
+            let at = at.index(values.len());
+            values[at] = byte;
+            // As whoever writes values would write those that this reads as.
+            let lines: Vec<&[u8]> = values.split(|byte| *byte == b'\n').collect();
+            let (last, lines) = lines.split_last().expect("one at least");
+            let again: Option<Vec<u8>> = lines.iter().try_fold(Vec::new(), |mut text, line| {
+                let line = String::from_utf8_lossy(line).into_owned();
+                let pair = format!("a=\"{line}\"");
+                let value = crate::Labels::from_canonical(&pair).get("a")?.into_owned();
+                let mut escaped = String::new();
+                push_escaped(&mut escaped, &value);
+                text.extend_from_slice(escaped.as_bytes());
+                text.push(b'\n');
+                (escaped == line).then_some(text)
+            });
+            let sound = last.is_empty() && lines.len() == pairs.len() && again.is_some();
+            prop_assert_eq!(is_written(&values), sound);
         }
 
         #[test]

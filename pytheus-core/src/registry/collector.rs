@@ -2,7 +2,7 @@
 
 use super::Registry;
 use super::names::check_samples;
-use crate::family::{LabelSpec, Spec};
+use crate::family::Spec;
 use crate::labels::{Labels, LabelsBuf};
 use crate::metric::Amount as _;
 use crate::names::{Naming, check_label_name};
@@ -103,16 +103,7 @@ impl Registry {
     /// for a metric holds for it.
     fn export(&self, desc: &FamilyDesc) -> Result<FamilyDesc, RegisterError> {
         let context = &self.shared.context;
-        let identity = &desc.identity;
-        let mut spec = Spec::new(&identity.name, &desc.help, identity.kind);
-        spec.unit.clone_from(&identity.unit);
-        spec.states.clone_from(&identity.states);
-        spec.gauge_mode = identity.gauge_mode;
-        spec.labels = match &identity.label_names {
-            Some(names) => LabelSpec::Declared(names.clone()),
-            None => LabelSpec::Open,
-        };
-        spec.buckets = Some(identity.buckets.clone());
+        let spec = Spec::of(desc);
         spec.describe(&context.prefix, &context.constants, context.naming)
     }
 

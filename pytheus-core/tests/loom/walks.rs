@@ -30,7 +30,7 @@ impl list::Links for Entries {
 impl Entries {
     fn append(&self, at: u32) {
         self.text[at as usize - 1].store(at, Ordering::Relaxed);
-        self.list.append(self, at);
+        assert!(self.list.append(self, at));
     }
 
     fn walk(&self) -> Vec<u32> {

@@ -68,7 +68,9 @@ impl Header {
 
     /// Copies the cells from `start` on as they were at one moment, waiting for nobody.
     pub(crate) fn snapshot(&self, cells: &impl Cells, start: u32, copy: &mut [u64]) {
-        while !self.try_snapshot(cells, start, copy) {}
+        /// Whoever is lapped so often looks at a memory that is damaged, and copies what is there.
+        const MOST_TRIES: usize = 1 << 16;
+        let _ = (0..MOST_TRIES).any(|_| self.try_snapshot(cells, start, copy));
     }
 
     /// One attempt of [`snapshot`](Self::snapshot); fails if the writer lapped the ring meanwhile.
@@ -88,7 +90,7 @@ impl Header {
             fence(Ordering::Acquire);
             let after = self.sequence.load(Ordering::Acquire);
             let newest = after.div_ceil(2);
-            if newest - applied > RING as u64 {
+            if newest.wrapping_sub(applied) > RING as u64 {
                 return false;
             }
             for update in applied..newest {
@@ -102,7 +104,7 @@ impl Header {
             fence(Ordering::Acquire);
             // The note of update n is overwritten once update n + RING - 1 is complete.
             let finally = self.sequence.load(Ordering::Relaxed) / 2;
-            if applied < newest && finally - applied >= RING as u64 {
+            if applied < newest && finally.wrapping_sub(applied) >= RING as u64 {
                 return false;
             }
             // One that is being made goes into the next block, too, which may have been copied before
