@@ -25,7 +25,6 @@ const NAME: &str = "a_killed_writer_loses_no_acknowledged_update";
 const WRITERS: usize = 3;
 /// Every so many writers are killed while they begin.
 const WHILE_BEGINNING: u64 = 8;
-const LONGEST_LIFE: Duration = Duration::from_millis(8);
 
 const KEPT: usize = 24;
 const TIMES: usize = 8;
@@ -133,7 +132,8 @@ fn a_killed_writer_loses_no_acknowledged_update() {
 }
 
 fn kill_one(segment: &Path, number: usize, random: &mut Random) {
-    let mut life = Duration::from_nanos(random.below(LONGEST_LIFE.as_nanos() as u64));
+    let longest = Duration::from_millis(short_or_long(8, 24));
+    let mut life = Duration::from_nanos(random.below(longest.as_nanos() as u64));
     let mut writer = Worker::start(NAME, "writer", segment, number);
     if random.below(WHILE_BEGINNING) > 0 {
         writer.expect("writing");

@@ -24,7 +24,7 @@ fn a_stopped_writer_holds_no_scrape_up() {
     }
     /// A scrape that takes longer than this is held up: no machine is as slow.
     const MOST: Duration = Duration::from_secs(5);
-    let stops = short_or_long(250, 20_000);
+    let stops = short_or_long(150, 10_000);
     let folder = Folder::new();
     let segment = folder.file("segment");
     let registry = Registry::new(Shm::open(&segment).unwrap());

@@ -49,8 +49,7 @@ const STRIPES: u32 = 4;
 fn two_copies_of_the_crate_in_one_process_are_two_writers() {
     let folder = Folder::new();
     let segment = folder.file("segment");
-    let mut config = ShmConfig::default();
-    config.max_stripes = Some(STRIPES);
+    let config = ShmConfig { max_stripes: Some(STRIPES), ..ShmConfig::default() };
     let one = Registry::new(Shm::open_with(&segment, config).unwrap());
     let other = Registry::new(pytheus_backend_shm::Shm::open(&segment).unwrap());
     std::thread::scope(|scope| {

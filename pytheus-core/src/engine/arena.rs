@@ -629,7 +629,7 @@ impl Arena {
 
     /// Whether nobody alive but the caller is changing the table.
     pub(super) fn is_alone(&self, pinned: &Pinned) -> bool {
-        let headers = || (1..self.stripes_used()).map(|number| self.stripe(number).header());
+        let headers = (1..self.stripes_used()).map(|number| self.stripe(number).header());
         pins::is_alone(headers, pinned, |owner| self.is_alive(owner))
     }
 }

@@ -212,3 +212,77 @@ fn the_next_owner_of_a_pinned_stripe_is_waited_for_and_the_dead_one_is_not() {
         }
     }
 }
+
+/// Two that each want to be alone are not so at the same time.
+#[test]
+fn only_one_can_be_alone_with_the_table() {
+    check(PREEMPTIONS, || {
+        let table = Table::new(2);
+        let alone = |stripe: usize| {
+            let table = table.clone();
+            spawn(move || {
+                table.lease(stripe, 1);
+                table.headers[stripe].pin(&table.epoch, |pinned| {
+                    if pins::is_alone(table.headers.iter(), pinned, |_| true) {
+                        table.thing.lock().unwrap().set(1);
+                    }
+                });
+            })
+        };
+        let both = [alone(0), alone(1)];
+        for one in both {
+            one.join().unwrap();
+        }
+    });
+}
+
+/// Who is alone may take away what was seen half made before, and say how much there is: whoever made it
+/// is alive, and so it was either not half made any more or its maker was seen.
+#[test]
+fn who_is_alone_takes_nothing_away_from_the_living() {
+    const HALF_MADE: u32 = 2;
+    /// Counted when it was begun and when it was done.
+    const COUNTED: u32 = 1 + 1;
+
+    check(PREEMPTIONS, || {
+        let table = Table::new(2);
+        let counted = Arc::new(AtomicU32::new(0));
+        let made = Arc::new(AtomicU32::new(EMPTY));
+        let making = spawn({
+            let (table, counted, made) = (table.clone(), counted.clone(), made.clone());
+            move || {
+                table.lease(0, 1);
+                table.headers[0].pin(&table.epoch, |_| {
+                    counted.fetch_add(1, Ordering::AcqRel);
+                    made.store(HALF_MADE, Ordering::Release);
+                    made.store(LINKED, Ordering::Release);
+                    counted.fetch_add(1, Ordering::AcqRel);
+                });
+            }
+        });
+        let tidying = spawn({
+            let (table, counted, made) = (table.clone(), counted.clone(), made.clone());
+            move || {
+                table.lease(1, 1);
+                table.headers[1].pin(&table.epoch, |pinned| {
+                    let seen_count = counted.load(Ordering::Acquire);
+                    let seen = made.load(Ordering::Acquire);
+                    if !pins::is_alone(table.headers.iter(), pinned, |_| true) {
+                        return;
+                    }
+                    let orders = (Ordering::AcqRel, Ordering::Relaxed);
+                    if seen == HALF_MADE {
+                        let taken = made.compare_exchange(HALF_MADE, EMPTY, orders.0, orders.1);
+                        assert!(taken.is_err(), "the maker is alive");
+                    }
+                    let there = if seen == LINKED { COUNTED } else { 0 };
+                    let _ = counted.compare_exchange(seen_count, there, orders.0, orders.1);
+                });
+            }
+        });
+        making.join().unwrap();
+        tidying.join().unwrap();
+        assert_eq!(counted.load(Ordering::Relaxed), COUNTED);
+        assert_eq!(made.load(Ordering::Relaxed), LINKED);
+    });
+}

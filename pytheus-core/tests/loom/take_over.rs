@@ -3,9 +3,9 @@
 //! Nobody is told of a death before it happened, so whoever takes over has joined the dead thread.
 
 use crate::mortal::killed_after;
-use crate::world::{Stripe, check_reader};
-use loom::sync::Arc;
+use crate::world::{Stripe, check, check_reader};
 use loom::thread::spawn;
+use std::sync::{Arc, Mutex};
 
 /// What the first owner stores until its observation is complete (the owner word, three words of the
 /// note, the odd sequence), and until the cells hold it (two cells, the even sequence).
@@ -26,7 +26,7 @@ fn the_next_owner_completes_what_a_killed_one_began() {
     for stores in 0..=IN_THE_CELLS {
         let first = if stores < COMPLETE { 0 } else { 1 };
         let seen = check_reader(move || {
-            let stripe = Arc::new(Stripe::default());
+            let stripe = loom::sync::Arc::new(Stripe::default());
             let killed = spawn({
                 let stripe = stripe.clone();
                 move || {
@@ -69,7 +69,7 @@ fn a_repair_in_which_its_owner_was_killed_is_repeated_by_the_third() {
             let second = if second_stores < complete_after(first_stores) { 0 } else { 1 };
             let all = first + second;
             let seen = check_reader(move || {
-                let stripe = Arc::new(Stripe::default());
+                let stripe = loom::sync::Arc::new(Stripe::default());
                 let killed = spawn({
                     let stripe = stripe.clone();
                     move || {
@@ -109,5 +109,49 @@ fn a_repair_in_which_its_owner_was_killed_is_repeated_by_the_third() {
             });
             assert_eq!(Vec::from_iter(seen), Vec::from_iter(0..=all));
         }
+    }
+}
+
+/// Once nobody alive holds a series, its cells are zeroed for another one, unless an update of them is not
+/// complete. The next owner may be completing it at the same time.
+#[test]
+fn cells_are_not_zeroed_before_what_a_killed_owner_began_is_complete() {
+    for stores in 0..=IN_THE_CELLS {
+        let zeroed = Arc::new(Mutex::new(false));
+        let zeroed_here = zeroed.clone();
+        check(None, move || {
+            let stripe = loom::sync::Arc::new(Stripe::default());
+            let killed = spawn({
+                let stripe = stripe.clone();
+                move || {
+                    killed_after(stores, || {
+                        stripe.lease_from_the_dead(1);
+                        stripe.observe(1);
+                    });
+                }
+            });
+            killed.join().unwrap();
+            let next = spawn({
+                let stripe = stripe.clone();
+                move || stripe.try_lease_from_the_dead(2, 2)
+            });
+            let zeroing = spawn({
+                let stripe = stripe.clone();
+                move || {
+                    let zeroes = stripe.completes(3, 2);
+                    if zeroes {
+                        stripe.zero();
+                    }
+                    zeroes
+                }
+            });
+            next.join().unwrap();
+            if zeroing.join().unwrap() {
+                *zeroed_here.lock().unwrap() = true;
+                assert_eq!(stripe.observations(), 0);
+                assert_eq!(stripe.observations_in_cells(), 0);
+            }
+        });
+        assert!(*zeroed.lock().unwrap(), "after {stores} stores");
     }
 }

@@ -73,8 +73,26 @@ impl Cells for Stripe {
 impl Stripe {
     /// Leases the stripe as `me`. The holders below `me` are dead.
     pub(crate) fn lease_from_the_dead(&self, me: u64) {
-        let granted = self.header.lease(self, me, |holder| holder >= me);
-        assert_eq!(granted, Lease::Granted);
+        assert!(self.try_lease_from_the_dead(me, me));
+    }
+
+    /// Leases the stripe as `me`, if nobody has it. The holders below `alive` are dead.
+    pub(crate) fn try_lease_from_the_dead(&self, me: u64, alive: u64) -> bool {
+        self.header.lease(self, me, |holder| holder >= alive) == Lease::Granted
+    }
+
+    /// Completes, as `me`, the update that a dead owner has begun; whether none is left. The holders
+    /// below `alive` are dead.
+    pub(crate) fn completes(&self, me: u64, alive: u64) -> bool {
+        let cells = SUM..SUM + CELLS as u32;
+        if self.header.is_updating(&cells) && self.try_lease_from_the_dead(me, alive) {
+            self.header.give_back();
+        }
+        !self.header.is_updating(&cells)
+    }
+
+    pub(crate) fn zero(&self) {
+        self.cells.iter().for_each(|cell| cell.store(0, Ordering::Relaxed));
     }
 
     /// Observes once into a bucket, as the owner.

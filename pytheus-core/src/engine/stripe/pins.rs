@@ -53,15 +53,14 @@ pub(crate) fn is_forgotten<'a, H: Iterator<Item = &'a Header>>(
     !headers().any(|header| header.is_pinned(epoch, &is_alive))
 }
 
-/// Whether nobody alive but the caller is changing the table. Whoever begins afterwards does not see it
-/// as it was before.
-pub(crate) fn is_alone<'a, H: Iterator<Item = &'a Header>>(
-    headers: impl FnOnce() -> H,
+/// Whether nobody alive but the caller is changing the table. Then whoever made the changes that the caller
+/// has seen is done or dead: to see a change (acquire) is to see the pin it was made under. Of two who
+/// ask at once, one at most is alone, by the fences of their own pins.
+pub(crate) fn is_alone<'a>(
+    mut headers: impl Iterator<Item = &'a Header>,
     pinned: &Pinned,
     is_alive: impl Fn(u64) -> bool,
 ) -> bool {
-    // Either we see the pin of who changes the table, or they begin later.
-    fence(Ordering::SeqCst);
-    let others = headers().filter(|header| std::ptr::from_ref(*header).addr() != pinned.header);
-    !others.into_iter().any(|header| header.is_pinned(u64::MAX, &is_alive))
+    let is_ours = |header: &Header| std::ptr::from_ref(header).addr() == pinned.header;
+    headers.all(|header| is_ours(header) || !header.is_pinned(u64::MAX, &is_alive))
 }
