@@ -81,6 +81,9 @@ pub struct Measurement {
     pub unit: Unit,
     /// How many threads did it at once, on one metric.
     pub threads: usize,
+    /// Whether those were processes, of one thread each.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub processes: bool,
     /// One line per subject, in the order they took turns.
     pub lines: Vec<Line>,
 }
@@ -252,6 +255,7 @@ pub fn measure(
         about,
         unit,
         threads,
+        processes: case.processes,
         lines: lines(&runners, index),
     };
     Ok(match case.work {

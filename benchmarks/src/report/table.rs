@@ -22,6 +22,7 @@ use std::fmt::Write;
 ///     about: "adds one",
 ///     unit: Unit::Nanoseconds,
 ///     threads: 1,
+///     processes: false,
 ///     lines: vec![line],
 /// };
 /// assert_eq!(
@@ -32,10 +33,15 @@ use std::fmt::Write;
 /// );
 /// ```
 pub fn table(measurement: &Measurement) -> String {
-    let Measurement { group, case, figure, about, unit, threads, lines } = measurement;
+    let Measurement { group, case, figure, about, unit, threads, processes, lines } = measurement;
     let figure = figure.map(|figure| format!(" {figure}")).unwrap_or_default();
-    let plural = if *threads == 1 { "" } else { "s" };
-    let mut out = format!("{group}/{case}{figure}, {threads} thread{plural}: {about}, in {unit}\n");
+    let who = match (*processes, *threads) {
+        (false, 1) => "thread",
+        (false, _) => "threads",
+        (true, 1) => "process",
+        (true, _) => "processes",
+    };
+    let mut out = format!("{group}/{case}{figure}, {threads} {who}: {about}, in {unit}\n");
     out.push_str(HEADER);
     let mut notes: Vec<&str> = Vec::new();
     for line in lines {

@@ -9,7 +9,7 @@ use super::{
 use crate::BoxError;
 use crate::groups::ours;
 use crate::report::OURS;
-use pytheus_core::{Counter, Family, Histogram, Registry};
+use pytheus_core::{Counter, Family, Histogram, Registry, Source};
 use pytheus_exposition::{encode_text, render_blocking};
 
 /// Into a buffer that is there already.
@@ -54,7 +54,19 @@ struct One<F> {
 }
 
 fn counters(series: usize, way: Way) -> Result<Box<dyn Counters>, BoxError> {
-    let registry = ours::registry();
+    counters_on(ours::registry(), series, way)
+}
+
+/// The counters of a registry that is not this group's own, whose page goes into a buffer that is
+/// there already.
+pub(in crate::groups) fn counters_of(
+    registry: Registry,
+    series: usize,
+) -> Result<Box<dyn Counters>, BoxError> {
+    counters_on(registry, series, Way::Reused)
+}
+
+fn counters_on(registry: Registry, series: usize, way: Way) -> Result<Box<dyn Counters>, BoxError> {
     let family = registry.counter(COUNTER, HELP).label_names(NAMES);
     let family = family.max_series(series.try_into()?).register()?;
     Ok(Box::new(One { registry, family, way }))
@@ -82,6 +94,15 @@ impl<F: Send + Sync> Exposed for One<F> {
             page.bytes = render_blocking(&self.registry)?;
         }
         Ok(())
+    }
+}
+
+/// A page of whatever can be scraped.
+pub(in crate::groups) struct Text<S>(pub(in crate::groups) S);
+
+impl<S: Source> Exposed for Text<S> {
+    fn render(&self, page: &mut Page) -> Result<(), BoxError> {
+        Ok(encode_text(&self.0.collect_blocking()?, &mut page.bytes)?)
     }
 }
 
