@@ -174,6 +174,7 @@ def main():
     parser.add_argument("--folder", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")
     parser.add_argument("--quick", action="store_true", help="few series: does everything run?")
+    parser.add_argument("--case", help="this case alone")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--series", type=int, default=None, help="no more series than these")
     options = parser.parse_args()
@@ -196,6 +197,8 @@ def main():
         versions = ", ".join(f"{v['name']} {v['version']}" for v in report["versions"])
         print(f"{report['processor']}, {report['target']}\n{versions}\n")
     for number, case in enumerate(CASES):
+        if options.case and options.case != case[1]:
+            continue
         for measurement in measure(number, case, options):
             report["measurements"].append(measurement)
             if not options.json:

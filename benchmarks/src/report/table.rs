@@ -88,3 +88,26 @@ fn number(value: f64) -> String {
     let decimals = if value.abs() < LARGE { 2 } else { 0 };
     format!("{value:.decimals$}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Unit;
+
+    #[test]
+    fn processes_are_called_so() {
+        let mut measurement = Measurement {
+            group: "shm-update",
+            case: "inc",
+            figure: None,
+            about: "adds one",
+            unit: Unit::Nanoseconds,
+            threads: 2,
+            processes: true,
+            lines: Vec::new(),
+        };
+        assert!(table(&measurement).starts_with("shm-update/inc, 2 processes: adds one, in ns\n"));
+        measurement.threads = 1;
+        assert!(table(&measurement).starts_with("shm-update/inc, 1 process: adds one, in ns\n"));
+    }
+}

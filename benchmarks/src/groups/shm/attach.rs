@@ -3,7 +3,7 @@
 use super::folder::Folder;
 use super::process::Process;
 use super::writers::Writers;
-use super::{check_page, exactly};
+use super::{check, check_page, exactly};
 use crate::groups::population::{Text, counters_of, filled, labels};
 use crate::report::OURS;
 use crate::{BoxError, Candidate, Case, Figure, Group, Stage, Unit, Work};
@@ -64,7 +64,9 @@ fn candidate(variant: &'static str, series: usize) -> Candidate {
 /// A folder with a segment that a process has filled and left.
 fn folder_with(stage: Stage<'_>, series: usize) -> Result<Folder, BoxError> {
     let folder = Folder::new(stage)?;
-    Writers::start(stage, &folder.segment().to_string_lossy(), 1, series)?.end()?;
+    let segment = folder.segment();
+    Writers::start(stage, &segment.to_string_lossy(), 1, series)?.end()?;
+    check(&segment, filled(series, 1))?;
     Ok(folder)
 }
 

@@ -3,7 +3,7 @@
 use super::folder::Folder;
 use super::process::{Process, end_together, say};
 use super::{exactly, update};
-use crate::{BoxError, Gate, Reading, Stage, Subject};
+use crate::{BoxError, Effect, Gate, Reading, Stage, Subject};
 use pytheus_benchmarks_shared_cell::SharedCell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,9 +34,10 @@ impl Twins {
     pub(super) fn build(
         stage: Stage<'_>,
         name: &'static str,
+        effect: Effect,
     ) -> Result<Box<dyn Subject>, BoxError> {
         let folder = Folder::new(stage)?;
-        Ok(Box::new(Self {
+        let twins = Self {
             name,
             here: update::shared(name, folder.path())?,
             processes: stage.threads(),
@@ -45,7 +46,19 @@ impl Twins {
             threads: AtomicUsize::new(0),
             failed: Mutex::new(None),
             folder,
-        }))
+        };
+        if twins.processes > 1 {
+            twins.rehearse(effect)?;
+        }
+        Ok(Box::new(twins))
+    }
+
+    /// Another process does a little alone: what a gauge was set to last does not tell by whom.
+    fn rehearse(&self, effect: Effect) -> Result<(), BoxError> {
+        const OPS: usize = 1_000;
+        let before = self.read()?;
+        self.there(&Gate::new(1), 0, [0, 0, OPS])?;
+        Ok(effect.check(&before, &self.read()?, 0, OPS, 1)?)
     }
 
     /// One block in another process, which runs on the core that this thread is kept on.

@@ -7,7 +7,7 @@ use crate::groups::ours;
 use crate::groups::population::FLOOR;
 use crate::groups::update::{BLOCK, UPDATES, Update};
 use crate::report::OURS;
-use crate::{BoxError, Candidate, Case, Group, Reading, Stage, Step, Subject, subject};
+use crate::{BoxError, Candidate, Case, Effect, Group, Reading, Stage, Step, Subject, subject};
 use pytheus_benchmarks_shared_cell::SharedCell;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,8 @@ fn case(update: &'static Update) -> Case {
     let Update { name, about, effect, pytheus, own_cells } = *update;
     let case = Case::new(name, about, BLOCK).effect(effect).processes(PROCESSES);
     let local = Candidate::new(OURS, "local", move || pytheus(ours::registry()));
-    let case = case.candidate(local.note(THREADS_NOTE)).candidate(together(OURS, "shm", name));
+    let case =
+        case.candidate(local.note(THREADS_NOTE)).candidate(together(OURS, "shm", name, effect));
     let case = match own_cells {
         Some(cells) => {
             case.candidate(Candidate::new(FLOOR, "cells of its own", cells).note(THREADS_NOTE))
@@ -36,15 +37,20 @@ fn case(update: &'static Update) -> Case {
         None => case,
     };
     match name {
-        "counter_inc" => case.candidate(together(FLOOR, "one cell, fetch_add", FETCH_ADD)),
-        "gauge_set" => case.candidate(together(FLOOR, "one cell, store", STORE)),
+        "counter_inc" => case.candidate(together(FLOOR, "one cell, fetch_add", FETCH_ADD, effect)),
+        "gauge_set" => case.candidate(together(FLOOR, "one cell, store", STORE, effect)),
         _ => case,
     }
 }
 
 /// A candidate whose processes share what is called `name`.
-fn together(peer: &'static str, variant: &'static str, name: &'static str) -> Candidate {
-    Candidate::sized(peer, variant, move |stage: Stage<'_>| Twins::build(stage, name))
+fn together(
+    peer: &'static str,
+    variant: &'static str,
+    name: &'static str,
+    effect: Effect,
+) -> Candidate {
+    Candidate::sized(peer, variant, move |stage: Stage<'_>| Twins::build(stage, name, effect))
 }
 
 const FETCH_ADD: &str = "fetch_add";
