@@ -14,9 +14,11 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt >&2
 
-# Gone when this script is; its processes end when the one that started them does.
+# Gone when this script is, and so are the processes: each ends with the one that started it.
 folder="$(mktemp -d /dev/shm/pytheus-benchmarks-python-XXXXXX)"
 trap 'rm -rf "$folder"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-"$venv/bin/python" bench.py --folder "$folder" "$@"
+"$venv/bin/python" bench.py --folder "$folder" "$@" &
+bench=$!
+# In the background, or the signal would wait for it.
+trap 'kill "$bench" 2>/dev/null; wait "$bench" || true; exit 130' INT TERM
+wait "$bench"

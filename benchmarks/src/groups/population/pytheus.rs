@@ -9,7 +9,7 @@ use super::{
 use crate::BoxError;
 use crate::groups::ours;
 use crate::report::OURS;
-use pytheus_core::{Counter, Family, Histogram, Registry, Source};
+use pytheus_core::{Counter, Family, Histogram, Registry};
 use pytheus_exposition::{encode_text, render_blocking};
 
 /// Into a buffer that is there already.
@@ -40,7 +40,7 @@ pub(super) const STREAMED: Library = Library {
 };
 
 #[derive(Debug, Clone, Copy)]
-enum Way {
+pub(super) enum Way {
     Reused,
     Own,
     Streamed,
@@ -57,16 +57,12 @@ fn counters(series: usize, way: Way) -> Result<Box<dyn Counters>, BoxError> {
     counters_on(ours::registry(), series, way)
 }
 
-/// The counters of a registry that is not this group's own, whose page goes into a buffer that is
-/// there already.
-pub(in crate::groups) fn counters_of(
+/// The counters of any registry.
+pub(super) fn counters_on(
     registry: Registry,
     series: usize,
+    way: Way,
 ) -> Result<Box<dyn Counters>, BoxError> {
-    counters_on(registry, series, Way::Reused)
-}
-
-fn counters_on(registry: Registry, series: usize, way: Way) -> Result<Box<dyn Counters>, BoxError> {
     let family = registry.counter(COUNTER, HELP).label_names(NAMES);
     let family = family.max_series(series.try_into()?).register()?;
     Ok(Box::new(One { registry, family, way }))
@@ -94,15 +90,6 @@ impl<F: Send + Sync> Exposed for One<F> {
             page.bytes = render_blocking(&self.registry)?;
         }
         Ok(())
-    }
-}
-
-/// A page of whatever can be scraped.
-pub(in crate::groups) struct Text<S>(pub(in crate::groups) S);
-
-impl<S: Source> Exposed for Text<S> {
-    fn render(&self, page: &mut Page) -> Result<(), BoxError> {
-        Ok(encode_text(&self.0.collect_blocking()?, &mut page.bytes)?)
     }
 }
 

@@ -1,6 +1,8 @@
 //! What does one update cost, through a handle that was looked up before?
 
 mod counter;
+#[cfg(target_os = "linux")]
+mod elsewhere;
 mod float_counter;
 mod floor;
 mod gauge;
@@ -10,8 +12,9 @@ mod opentelemetry_pipeline;
 mod summary;
 mod up_down_counter;
 
-use crate::{BoxError, Effect, Group, Subject, Work};
-use pytheus_core::Registry;
+use crate::{Group, Work};
+#[cfg(target_os = "linux")]
+pub(super) use elsewhere::{UPDATES, Update};
 
 pub(super) const GROUP: Group = Group {
     name: "update",
@@ -34,59 +37,6 @@ pub(super) const BLOCK: Work = Work::Steady { least_ops: 1_000_000 };
 
 /// All threads update one and the same metric.
 const THREADS: [usize; 2] = [1, 2];
-
-/// What pytheus does here, on whatever registry.
-pub(super) struct Update {
-    /// The case.
-    pub(super) name: &'static str,
-    pub(super) about: &'static str,
-    pub(super) effect: Effect,
-    /// A metric of the registry's, and its updates.
-    pub(super) pytheus: fn(Registry) -> Result<Box<dyn Subject>, BoxError>,
-    /// The same with plain cells of each thread's own, if that can be the same.
-    pub(super) own_cells: Option<Cells>,
-}
-
-type Cells = fn() -> Result<Box<dyn Subject>, BoxError>;
-
-/// The updates that cost something else than one of the others.
-pub(super) const UPDATES: [Update; 5] = [
-    Update {
-        name: "counter_inc",
-        about: "a counter goes up by one",
-        effect: Effect::Adds(&[1.0]),
-        pytheus: counter::pytheus,
-        own_cells: Some(counter::thread_local),
-    },
-    Update {
-        name: "float_counter_inc",
-        about: "a counter goes up by 0.5",
-        effect: Effect::Adds(&[float_counter::AMOUNT]),
-        pytheus: float_counter::pytheus,
-        own_cells: Some(float_counter::thread_local),
-    },
-    Update {
-        name: "gauge_set",
-        about: "a gauge is set to a value",
-        effect: Effect::Sets,
-        pytheus: gauge::pytheus_set,
-        own_cells: None,
-    },
-    Update {
-        name: "up_down_counter",
-        about: "one more (three times of four) or one less",
-        effect: Effect::Adds(&up_down_counter::PATTERN),
-        pytheus: up_down_counter::pytheus,
-        own_cells: Some(up_down_counter::thread_local),
-    },
-    Update {
-        name: "histogram_observe",
-        about: "a histogram with 11 buckets observes a value",
-        effect: Effect::Observes,
-        pytheus: histogram::pytheus,
-        own_cells: Some(histogram::thread_local),
-    },
-];
 
 /// The metric's name, and its help, wherever a library wants them.
 const NAME: &str = "operations";
