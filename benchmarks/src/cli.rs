@@ -145,7 +145,7 @@ impl Command {
 pub fn usage() -> String {
     let mut usage = String::from(USAGE);
     for group in groups::ALL {
-        usage.push_str(&format!("  {:<10} {}\n", group.name, group.about));
+        usage.push_str(&format!("  {:<11} {}\n", group.name, group.about));
         for case in (group.cases)() {
             usage.push_str(&format!("    {:<18} {}\n", case.name(), case.about));
         }

@@ -16,7 +16,7 @@ const MISUSED: u8 = 2;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(answer) = groups::answer(&arguments) {
-        return finish(answer.map(|answer| println!("{answer}")));
+        return finish(answer.and_then(|answer| Ok(write_line(&answer)?)));
     }
     let command = match Command::parse(arguments) {
         Ok(command) => command,
@@ -26,6 +26,11 @@ fn main() -> ExitCode {
         }
     };
     finish(run(&command))
+}
+
+/// Whoever asked may have ended by now, so that nobody takes the answer.
+fn write_line(answer: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout().lock(), "{answer}")
 }
 
 fn finish(outcome: Result<(), BoxError>) -> ExitCode {

@@ -7,6 +7,8 @@ mod ours;
 mod population;
 mod render;
 mod scale;
+#[cfg(target_os = "linux")]
+mod shm;
 mod timer;
 mod update;
 
@@ -21,6 +23,16 @@ pub const ALL: &[Group] = &[
     disturb::GROUP,
     scale::GROUP,
     timer::GROUP,
+    #[cfg(target_os = "linux")]
+    shm::UPDATE,
+    #[cfg(target_os = "linux")]
+    shm::CREATE,
+    #[cfg(target_os = "linux")]
+    shm::SCRAPE,
+    #[cfg(target_os = "linux")]
+    shm::ATTACH,
+    #[cfg(target_os = "linux")]
+    shm::MEMORY,
 ];
 
 /// What this program has to say when a case has started it once more, to measure in a process of its
@@ -30,5 +42,8 @@ pub const ALL: &[Group] = &[
 ///
 /// Whatever keeps it from being measured.
 pub fn answer(arguments: &[String]) -> Option<Result<String, BoxError>> {
-    population::answer(arguments)
+    let answer = population::answer(arguments);
+    #[cfg(target_os = "linux")]
+    let answer = answer.or_else(|| shm::answer(arguments));
+    answer
 }

@@ -57,7 +57,10 @@ fn libraries(case: Case, build: Build) -> Case {
 
 /// Writes the page over and over into the same memory. After a block the last page is checked; what
 /// is read back is the number of pages.
-fn scraper<E: Exposed + ?Sized + 'static>(exposed: Box<E>, expected: Tally) -> Box<dyn Subject> {
+pub(super) fn scraper<E: Exposed + ?Sized + 'static>(
+    exposed: Box<E>,
+    expected: Tally,
+) -> Box<dyn Subject> {
     let exposed: Arc<E> = exposed.into();
     let pages = Arc::new(Mutex::new(Ok(0)));
     let reader = pages.clone();

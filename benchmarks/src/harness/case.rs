@@ -73,6 +73,7 @@ pub struct Case {
     pub(crate) effect: Effect,
     pub(crate) unit: Unit,
     pub(crate) threads: Vec<usize>,
+    pub(crate) processes: bool,
     pub(crate) most_rounds: usize,
     pub(crate) warm_up: Option<usize>,
     pub(crate) candidates: Vec<Candidate>,
@@ -88,6 +89,7 @@ impl Case {
             effect: Effect::Adds(&[1.0]),
             unit: Unit::Nanoseconds,
             threads: vec![1],
+            processes: false,
             most_rounds: usize::MAX,
             warm_up: None,
             candidates: Vec::new(),
@@ -130,6 +132,14 @@ impl Case {
     pub fn threads(mut self, threads: impl IntoIterator<Item = usize>) -> Self {
         self.threads = threads.into_iter().collect();
         self
+    }
+
+    /// Like [`threads`](Self::threads), but these are processes of one thread each, as far as a candidate
+    /// has a metric that processes share. Those have a core of their own each, as threads have.
+    #[must_use]
+    pub fn processes(mut self, processes: impl IntoIterator<Item = usize>) -> Self {
+        self.processes = true;
+        self.threads(processes)
     }
 
     /// Another one takes part. They take turns in this order.

@@ -19,10 +19,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 ///     gate.wait();
 /// });
 /// ```
-#[derive(Debug)]
 pub struct Gate {
     missing: AtomicUsize,
+    /// Waits for those who are not of this process.
+    elsewhere: Option<Box<Wait>>,
 }
+
+type Wait = dyn Fn() + Send + Sync;
 
 /// Turns of spinning before a waiting thread lets others run: they may share its core after all.
 const SPINS_BEFORE_YIELD: u32 = 1 << 14;
@@ -30,11 +33,32 @@ const SPINS_BEFORE_YIELD: u32 = 1 << 14;
 impl Gate {
     /// A gate for this many threads.
     pub fn new(threads: usize) -> Self {
-        Self { missing: AtomicUsize::new(threads) }
+        Self { missing: AtomicUsize::new(threads), elsewhere: None }
+    }
+
+    /// A gate for one thread that waits for other processes: `wait` tells them that it has arrived, and
+    /// returns when they all have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use pytheus_benchmarks::Gate;
+    /// use std::sync::{Arc, atomic::{AtomicBool, Ordering::Relaxed}};
+    ///
+    /// let arrived = Arc::new(AtomicBool::new(false));
+    /// let seen = arrived.clone();
+    /// Gate::between_processes(move || seen.store(true, Relaxed)).wait();
+    /// assert!(arrived.load(Relaxed));
+    /// ```
+    pub fn between_processes(wait: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { missing: AtomicUsize::new(0), elsewhere: Some(Box::new(wait)) }
     }
 
     /// Arrives, and waits for the others.
     pub fn wait(&self) {
+        if let Some(wait) = &self.elsewhere {
+            return wait();
+        }
         let arrived = self.missing.fetch_update(Ordering::AcqRel, Ordering::Acquire, |missing| {
             Some(missing.saturating_sub(1))
         });
@@ -54,6 +78,12 @@ impl Gate {
     /// wait for it for ever.
     pub(super) fn open_on_panic(&self) -> OpenOnPanic<'_> {
         OpenOnPanic(self)
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("missing", &self.missing).finish_non_exhaustive()
     }
 }
 

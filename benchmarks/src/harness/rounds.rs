@@ -81,6 +81,9 @@ pub struct Measurement {
     pub unit: Unit,
     /// How many threads did it at once, on one metric.
     pub threads: usize,
+    /// Whether those were processes, of one thread each.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub processes: bool,
     /// One line per subject, in the order they took turns.
     pub lines: Vec<Line>,
 }
@@ -106,7 +109,7 @@ pub struct Line {
     /// What the samples come to.
     pub spread: Spread,
     /// The median, over the rounds, of this subject's value divided by that of pytheus in the same
-    /// round; `None` if pytheus did not take part.
+    /// round; `None` if pytheus did not take part, or was at zero.
     pub times_ours: Option<f64>,
 }
 
@@ -252,6 +255,7 @@ pub fn measure(
         about,
         unit,
         threads,
+        processes: case.processes,
         lines: lines(&runners, index),
     };
     Ok(match case.work {
@@ -320,7 +324,8 @@ impl<'a> Runner<'a> {
         let spread = Spread::of(&samples)?;
         let times_ours = ours.and_then(|ours| {
             let ratios: Vec<f64> = samples.iter().zip(ours).map(|(s, o)| s / o).collect();
-            Spread::of(&ratios).map(|ratios| ratios.median)
+            // What takes nothing at all is no measure for others.
+            Spread::of(&ratios).map(|ratios| ratios.median).filter(|ratio| ratio.is_finite())
         });
         let ops = match &self.turns {
             Turns::Blocks(blocks) => blocks.ops(),

@@ -31,6 +31,11 @@ impl Stage<'_> {
         wanted.min(self.settings.series)
     }
 
+    /// How many threads, or processes, the case is measured with now.
+    pub fn threads(&self) -> usize {
+        self.cores.len()
+    }
+
     /// This program, to be run once more in a process of its own.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ use std::fmt::Write;
 ///     about: "adds one",
 ///     unit: Unit::Nanoseconds,
 ///     threads: 1,
+///     processes: false,
 ///     lines: vec![line],
 /// };
 /// assert_eq!(
@@ -32,10 +33,15 @@ use std::fmt::Write;
 /// );
 /// ```
 pub fn table(measurement: &Measurement) -> String {
-    let Measurement { group, case, figure, about, unit, threads, lines } = measurement;
+    let Measurement { group, case, figure, about, unit, threads, processes, lines } = measurement;
     let figure = figure.map(|figure| format!(" {figure}")).unwrap_or_default();
-    let plural = if *threads == 1 { "" } else { "s" };
-    let mut out = format!("{group}/{case}{figure}, {threads} thread{plural}: {about}, in {unit}\n");
+    let who = match (*processes, *threads) {
+        (false, 1) => "thread",
+        (false, _) => "threads",
+        (true, 1) => "process",
+        (true, _) => "processes",
+    };
+    let mut out = format!("{group}/{case}{figure}, {threads} {who}: {about}, in {unit}\n");
     out.push_str(HEADER);
     let mut notes: Vec<&str> = Vec::new();
     for line in lines {
@@ -81,4 +87,27 @@ const LARGE: f64 = 1e4;
 fn number(value: f64) -> String {
     let decimals = if value.abs() < LARGE { 2 } else { 0 };
     format!("{value:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Unit;
+
+    #[test]
+    fn processes_are_called_so() {
+        let mut measurement = Measurement {
+            group: "shm-update",
+            case: "inc",
+            figure: None,
+            about: "adds one",
+            unit: Unit::Nanoseconds,
+            threads: 2,
+            processes: true,
+            lines: Vec::new(),
+        };
+        assert!(table(&measurement).starts_with("shm-update/inc, 2 processes: adds one, in ns\n"));
+        measurement.threads = 1;
+        assert!(table(&measurement).starts_with("shm-update/inc, 1 process: adds one, in ns\n"));
+    }
 }

@@ -9,13 +9,23 @@ const STRIDE: usize = 7_919;
 
 /// Gives each series another amount.
 pub(in crate::groups) fn fill_counters(counters: &dyn Counters, labels: &[Labels]) -> Tally {
-    let mut tally = Tally::default();
     for (index, labels) in labels.iter().enumerate() {
-        let amount = (index * STRIDE % MOST + 1) as u64;
-        counters.add(labels, amount);
-        tally.plain.add(amount as f64);
+        counters.add(labels, amount(index));
+    }
+    filled(labels.len(), 1)
+}
+
+/// What a page of so many counters adds up to that were filled so many times.
+pub(in crate::groups) fn filled(series: usize, times: usize) -> Tally {
+    let mut tally = Tally::default();
+    for index in 0..series {
+        tally.plain.add((amount(index) * times as u64) as f64);
     }
     tally
+}
+
+fn amount(index: usize) -> u64 {
+    (index * STRIDE % MOST + 1) as u64
 }
 
 /// How many values each histogram observes: most buckets have some, and the sum all its digits.

@@ -1,9 +1,11 @@
 //! Many series of one family, in every library that can have them: what the groups `create`,
-//! `render`, `disturb` and `scale` work with.
+//! `render`, `disturb`, `scale` and those of shared memory work with.
 //!
 //! A library is used as its documentation says is fastest, with label values that are known only
 //! when the program runs: three borrowed strings, of which it keeps what it must.
 
+#[cfg(target_os = "linux")]
+mod elsewhere;
 mod fastmetrics;
 mod fill;
 mod floor;
@@ -21,12 +23,19 @@ mod pytheus;
 mod resident;
 
 use crate::BoxError;
+#[cfg(target_os = "linux")]
+pub(super) use elsewhere::{Text, counters_of};
+#[cfg(target_os = "linux")]
+pub(super) use fill::filled;
 pub(super) use fill::{fill_counters, fill_histograms};
 pub(super) use floor::FLOOR;
 use labels::NAMES;
 pub(super) use labels::{Labels, labels};
 pub(super) use life::{Life, answer, live};
 pub(super) use page::{Page, Tally};
+
+#[cfg(target_os = "linux")]
+pub(super) use resident::anonymous_bytes;
 
 /// The name of the counters as it is shown; libraries that add the suffix themselves get
 /// [`COUNTER_STEM`].

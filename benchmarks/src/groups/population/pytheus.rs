@@ -40,7 +40,7 @@ pub(super) const STREAMED: Library = Library {
 };
 
 #[derive(Debug, Clone, Copy)]
-enum Way {
+pub(super) enum Way {
     Reused,
     Own,
     Streamed,
@@ -54,7 +54,15 @@ struct One<F> {
 }
 
 fn counters(series: usize, way: Way) -> Result<Box<dyn Counters>, BoxError> {
-    let registry = ours::registry();
+    counters_on(ours::registry(), series, way)
+}
+
+/// The counters of any registry.
+pub(super) fn counters_on(
+    registry: Registry,
+    series: usize,
+    way: Way,
+) -> Result<Box<dyn Counters>, BoxError> {
     let family = registry.counter(COUNTER, HELP).label_names(NAMES);
     let family = family.max_series(series.try_into()?).register()?;
     Ok(Box::new(One { registry, family, way }))

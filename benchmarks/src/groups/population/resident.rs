@@ -21,6 +21,16 @@ pub(super) fn peak_bytes() -> Result<u64, BoxError> {
     kibibytes(&std::fs::read_to_string("/proc/self/status")?, "VmHWM:")
 }
 
+/// Bytes that are resident and belong to no file, those of shared memory not among them.
+///
+/// # Errors
+///
+/// Where there is no `/proc/self/status`.
+#[cfg(target_os = "linux")]
+pub(in crate::groups) fn anonymous_bytes() -> Result<u64, BoxError> {
+    kibibytes(&std::fs::read_to_string("/proc/self/status")?, "RssAnon:")
+}
+
 /// Lets the peak begin anew at what is resident now: 5 is the number of that
 /// (<https://docs.kernel.org/filesystems/proc.html>, `clear_refs`).
 ///

@@ -7,6 +7,7 @@ use super::{BLOCK, CELLS_NOTE, FLUSH_NOTE, HELP, NAME, THREADS, UPDATES_PER_FLUS
 use crate::groups::ours;
 use crate::{BoxError, Candidate, Case, Reading, Subject, sample, subject, subject_with_finish};
 use metrics_exporter_prometheus::PrometheusBuilder;
+use pytheus_core::Registry;
 use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ const SHARDED_NOTE: &str = "likewise, of one counter; it takes a cache line of 1
 pub(super) fn case() -> Case {
     Case::new("counter_inc", "a counter goes up by one", BLOCK)
         .threads(THREADS)
-        .candidate(Candidate::new("pytheus", "Counter", pytheus))
+        .candidate(Candidate::new("pytheus", "Counter", || pytheus(ours::registry())))
         .candidate(Candidate::new(FLOOR, "thread-local Cell", thread_local).note(UNREAD_NOTE))
         .candidate(Candidate::new(FLOOR, "shared AtomicU64", shared))
         .candidate(Candidate::new("prometheus", "IntCounter", prometheus))
@@ -44,8 +45,7 @@ pub(super) fn case() -> Case {
         .candidate(Candidate::new(OTEL, "BoundCounter", opentelemetry_bound).note(BOUND_NOTE))
 }
 
-fn pytheus() -> Result<Box<dyn Subject>, BoxError> {
-    let registry = ours::registry();
+pub(super) fn pytheus(registry: Registry) -> Result<Box<dyn Subject>, BoxError> {
     let counter = registry.counter(NAME, HELP).register()?;
     Ok(subject(
         move || counter.clone(),
@@ -54,7 +54,7 @@ fn pytheus() -> Result<Box<dyn Subject>, BoxError> {
     ))
 }
 
-fn thread_local() -> Result<Box<dyn Subject>, BoxError> {
+pub(super) fn thread_local() -> Result<Box<dyn Subject>, BoxError> {
     thread_local! { static COUNT: Cell<u64> = const { Cell::new(0) } }
 
     let total = Arc::new(AtomicU64::new(0));

@@ -7,19 +7,20 @@ use super::opentelemetry_pipeline::{BOUND_NOTE, OTEL, Pipeline, UNBOUND_NOTE};
 use super::{BLOCK, CELLS_NOTE, FLUSH_NOTE, HELP, NAME, THREADS, UPDATES_PER_FLUSH};
 use crate::groups::ours;
 use crate::{BoxError, Candidate, Case, Effect, Reading, Subject, subject, subject_with_finish};
+use pytheus_core::Registry;
 use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 /// A power of two: its multiples are exact, so the total must be too.
-const AMOUNT: f64 = 0.5;
+pub(super) const AMOUNT: f64 = 0.5;
 
 pub(super) fn case() -> Case {
     Case::new("float_counter_inc", "a counter goes up by 0.5", BLOCK)
         .effect(Effect::Adds(&[AMOUNT]))
         .threads(THREADS)
-        .candidate(Candidate::new("pytheus", "Counter", pytheus))
+        .candidate(Candidate::new("pytheus", "Counter", || pytheus(ours::registry())))
         .candidate(Candidate::new(FLOOR, "thread-local Cell", thread_local).note(UNREAD_NOTE))
         .candidate(Candidate::new(FLOOR, "shared, compare-and-swap", shared))
         .candidate(Candidate::new("prometheus", "Counter", prometheus))
@@ -39,8 +40,7 @@ pub(super) fn case() -> Case {
         .candidate(Candidate::new(OTEL, "BoundCounter<f64>", opentelemetry_bound).note(BOUND_NOTE))
 }
 
-fn pytheus() -> Result<Box<dyn Subject>, BoxError> {
-    let registry = ours::registry();
+pub(super) fn pytheus(registry: Registry) -> Result<Box<dyn Subject>, BoxError> {
     let counter = registry.counter(NAME, HELP).register()?;
     Ok(subject(
         move || counter.clone(),
@@ -49,7 +49,7 @@ fn pytheus() -> Result<Box<dyn Subject>, BoxError> {
     ))
 }
 
-fn thread_local() -> Result<Box<dyn Subject>, BoxError> {
+pub(super) fn thread_local() -> Result<Box<dyn Subject>, BoxError> {
     thread_local! { static SUM: Cell<f64> = const { Cell::new(0.0) } }
 
     let total = Arc::new(AtomicF64::default());

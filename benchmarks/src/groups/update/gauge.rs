@@ -12,6 +12,7 @@ use crate::{BoxError, Candidate, Case, Effect, Reading, Step, Subject, sample, s
 use fastmetrics::metrics::gauge::Gauge as FastGauge;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use prometheus_client::metrics::gauge::Gauge as ClientGauge;
+use pytheus_core::Registry;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -23,9 +24,7 @@ pub(super) fn set() -> Case {
     Case::new("gauge_set", "a gauge is set to a value", BLOCK)
         .effect(Effect::Sets)
         .threads(THREADS)
-        .candidate(Candidate::new("pytheus", "Gauge", || {
-            pytheus(|gauge, step| gauge.set(step.value()))
-        }))
+        .candidate(Candidate::new("pytheus", "Gauge", || pytheus_set(ours::registry())))
         .candidate(Candidate::new(FLOOR, "shared, store", || {
             shared(|gauge, step| gauge.set(step.value()))
         }))
@@ -62,7 +61,7 @@ pub(super) fn add() -> Case {
         .effect(Effect::Adds(&[AMOUNT]))
         .threads(THREADS)
         .candidate(Candidate::new("pytheus", "Gauge", || {
-            pytheus(|gauge, _| gauge.add(black_box(AMOUNT)))
+            pytheus(ours::registry(), |gauge, _| gauge.add(black_box(AMOUNT)))
         }))
         .candidate(Candidate::new(FLOOR, "shared, compare-and-swap", || {
             shared(|gauge, _| gauge.add(black_box(AMOUNT)))
@@ -96,10 +95,14 @@ pub(super) fn add() -> Case {
         )
 }
 
+pub(super) fn pytheus_set(registry: Registry) -> Result<Box<dyn Subject>, BoxError> {
+    pytheus(registry, |gauge, step| gauge.set(step.value()))
+}
+
 fn pytheus(
+    registry: Registry,
     operation: impl Fn(&pytheus_core::Gauge, Step<'_>) + Send + Sync + 'static,
 ) -> Result<Box<dyn Subject>, BoxError> {
-    let registry = ours::registry();
     let gauge = registry.gauge(NAME, HELP).register()?;
     Ok(subject(move || gauge.clone(), operation, move || ours::read(&registry, NAME)))
 }

@@ -15,6 +15,7 @@ use fastmetrics::metrics::histogram::Bucket;
 use foundations_metrics::HistogramSnapshot;
 use measured::metric::histogram::Thresholds;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use pytheus_core::Registry;
 use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -38,7 +39,7 @@ pub(super) fn case() -> Case {
     Case::new("histogram_observe", "a histogram with 11 buckets observes a value", BLOCK)
         .effect(Effect::Observes)
         .threads(THREADS)
-        .candidate(Candidate::new("pytheus", "Histogram", pytheus))
+        .candidate(Candidate::new("pytheus", "Histogram", || pytheus(ours::registry())))
         .candidate(Candidate::new(FLOOR, "thread-local Cells", thread_local).note(UNREAD_NOTE))
         .candidate(Candidate::new(FLOOR, "shared atomics", shared).note(TORN_NOTE))
         .candidate(Candidate::new("prometheus", "Histogram", prometheus))
@@ -60,8 +61,7 @@ pub(super) fn case() -> Case {
         )
 }
 
-fn pytheus() -> Result<Box<dyn Subject>, BoxError> {
-    let registry = ours::registry();
+pub(super) fn pytheus(registry: Registry) -> Result<Box<dyn Subject>, BoxError> {
     let histogram = registry.histogram(NAME, HELP).buckets(BOUNDS).register()?;
     Ok(subject(
         move || histogram.clone(),
@@ -89,7 +89,7 @@ impl Shared {
     }
 }
 
-fn thread_local() -> Result<Box<dyn Subject>, BoxError> {
+pub(super) fn thread_local() -> Result<Box<dyn Subject>, BoxError> {
     thread_local! {
         static COUNTS: [Cell<u64>; BUCKETS] = const { [const { Cell::new(0) }; BUCKETS] };
         static SUM: Cell<f64> = const { Cell::new(0.0) };

@@ -1,6 +1,8 @@
 //! What does one update cost, through a handle that was looked up before?
 
 mod counter;
+#[cfg(target_os = "linux")]
+mod elsewhere;
 mod float_counter;
 mod floor;
 mod gauge;
@@ -11,6 +13,8 @@ mod summary;
 mod up_down_counter;
 
 use crate::{Group, Work};
+#[cfg(target_os = "linux")]
+pub(super) use elsewhere::{UPDATES, Update};
 
 pub(super) const GROUP: Group = Group {
     name: "update",
@@ -29,7 +33,7 @@ pub(super) const GROUP: Group = Group {
 };
 
 /// A block of a million updates lasts a millisecond at least: 10⁴ times the clock's resolution.
-const BLOCK: Work = Work::Steady { least_ops: 1_000_000 };
+pub(super) const BLOCK: Work = Work::Steady { least_ops: 1_000_000 };
 
 /// All threads update one and the same metric.
 const THREADS: [usize; 2] = [1, 2];

@@ -10,19 +10,20 @@ use crate::{
     BoxError, Candidate, Case, Effect, Reading, Step, Subject, sample, subject, subject_with_finish,
 };
 use metrics_exporter_prometheus::PrometheusBuilder;
+use pytheus_core::Registry;
 use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Three times up, once down: of a balance of zero nobody could tell whether it was kept.
-const PATTERN: [f64; 4] = [1.0, 1.0, 1.0, -1.0];
+pub(super) const PATTERN: [f64; 4] = [1.0, 1.0, 1.0, -1.0];
 
 pub(super) fn case() -> Case {
     Case::new("up_down_counter", "one more (three times of four) or one less", BLOCK)
         .effect(Effect::Adds(&PATTERN))
         .threads(THREADS)
-        .candidate(Candidate::new("pytheus", "UpDownCounter", pytheus))
+        .candidate(Candidate::new("pytheus", "UpDownCounter", || pytheus(ours::registry())))
         .candidate(Candidate::new(FLOOR, "thread-local Cell", thread_local).note(UNREAD_NOTE))
         .candidate(Candidate::new(FLOOR, "shared AtomicI64", shared))
         .candidate(Candidate::new("prometheus", "IntGauge", prometheus))
@@ -41,8 +42,7 @@ fn goes_up(step: Step<'_>) -> bool {
     step.index() % PATTERN.len() != PATTERN.len() - 1
 }
 
-fn pytheus() -> Result<Box<dyn Subject>, BoxError> {
-    let registry = ours::registry();
+pub(super) fn pytheus(registry: Registry) -> Result<Box<dyn Subject>, BoxError> {
     let counter = registry.up_down_counter(NAME, HELP).register()?;
     Ok(subject(
         move || counter.clone(),
@@ -51,7 +51,7 @@ fn pytheus() -> Result<Box<dyn Subject>, BoxError> {
     ))
 }
 
-fn thread_local() -> Result<Box<dyn Subject>, BoxError> {
+pub(super) fn thread_local() -> Result<Box<dyn Subject>, BoxError> {
     thread_local! { static COUNT: Cell<i64> = const { Cell::new(0) } }
 
     let total = Arc::new(AtomicI64::new(0));
