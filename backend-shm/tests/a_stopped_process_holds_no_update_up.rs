@@ -19,7 +19,7 @@ const STRIPES: u32 = 1;
 const STOPPED: Duration = Duration::from_secs(1);
 
 #[test]
-#[ignore = "a process that is stopped with all stripes borrowed that there are to borrow holds others up"]
+
 fn a_stopped_process_holds_no_update_up() {
     if let Some(role) = role() {
         return update(role);

@@ -1,5 +1,7 @@
-//! What families count about themselves, as two families of our own:
+//! What families count about themselves, as families of our own:
 //!
+//! - `pytheus_lost_updates_total`: updates, and handles made and dropped, that found no place in a memory
+//!   that processes share.
 //! - `pytheus_refused_updates_total`: amounts a counter did not take, negative or not finite ones.
 //! - `pytheus_overflowed_lookups_total`: look-ups that found no room for a new series and were given
 //!   the overflow series.
@@ -22,7 +24,8 @@ pub(crate) struct OwnMetrics {
 }
 
 impl OwnMetrics {
-    pub(crate) fn new<'a>(families: impl Iterator<Item = (&'a str, Events)>) -> Self {
+    /// Of the families with these events, in a memory that lost so many updates.
+    pub(crate) fn new<'a>(families: impl Iterator<Item = (&'a str, Events)>, lost: u64) -> Self {
         let (mut overflowed, mut refused) = (Vec::new(), Vec::new());
         for (name, events) in families {
             let labels = || LabelsBuf::from_pairs([("family", name)]);
@@ -36,7 +39,16 @@ impl OwnMetrics {
         let describe = |name, help| {
             FamilyDesc::new(Identity::new(name, Kind::Counter).label_names(["family"]), help)
         };
+        let lost = (lost > 0).then(|| (LabelsBuf::default(), lost));
         let mut own = vec![
+            (
+                FamilyDesc::new(
+                    Identity::new("pytheus_lost_updates_total", Kind::Counter),
+                    "Updates, and handles made and dropped, that found no place: of a process that was \
+                     forked when there was no room for one more, or while others were stopped",
+                ),
+                lost.into_iter().collect(),
+            ),
             (
                 describe(
                     "pytheus_overflowed_lookups_total",

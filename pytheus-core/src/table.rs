@@ -334,6 +334,7 @@ impl Visit for CellTable {
         let families: Vec<_> = self.families.lock().values().cloned().collect();
         let mut own = OwnMetrics::new(
             families.iter().map(|family| (&*family.desc.identity.name, family.events())),
+            0,
         );
         for family in &families {
             own.visit_before(&family.desc.identity.name, visitor)?;

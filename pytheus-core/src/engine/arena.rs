@@ -59,11 +59,14 @@ pub(super) struct Bookkeeping {
     epoch: AtomicU64,
     /// The table of a memory that holds one.
     root: AtomicU32,
+    _unused: AtomicU32,
+    /// Updates that found no place.
+    lost: AtomicU64,
 }
 
 #[cfg(test)]
 impl Bookkeeping {
-    pub(super) const OFFSETS: [usize; 9] = {
+    pub(super) const OFFSETS: [usize; 10] = {
         use std::mem::offset_of;
         [
             offset_of!(Self, seed),
@@ -75,6 +78,7 @@ impl Bookkeeping {
             offset_of!(Self, sheets_used),
             offset_of!(Self, epoch),
             offset_of!(Self, root),
+            offset_of!(Self, lost),
         ]
     };
 }
@@ -428,14 +432,18 @@ impl Arena {
         }
     }
 
-    /// Where updates go of a process that is nobody, and those that find no room at all: they are lost.
-    /// Async-signal-safe. `None` if there is no memory, and for private memory.
-    pub(super) fn nowhere(&self, offset: u32) -> Option<Stripe> {
+    /// Where updates go of a process that is nobody, and those that find no room at all: they are lost, and
+    /// counted. `None` for private memory. Async-signal-safe.
+    pub(super) fn nowhere(&self) -> Option<Stripe> {
         let mirror = &self.shared.as_ref()?.mirror;
-        // Runs end in the chunk they begin in, and it is opened by whole chunks.
-        let is_open = mirror.open(mirror.nowhere(), offset.saturating_add(1).min(self.capacity()));
+        self.books().lost.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the counterpart has room for a header before its cells, is open, and stays mapped.
-        is_open.then(|| unsafe { Stripe::new(mirror.cells(mirror.nowhere())) })
+        Some(unsafe { Stripe::new(mirror.cells(mirror.nowhere())) })
+    }
+
+    /// How many updates were lost, of all processes.
+    pub(super) fn lost(&self) -> u64 {
+        self.books().lost.load(Ordering::Relaxed)
     }
 
     /// How many cells are committed in the stripes that belong to nobody.

@@ -39,7 +39,15 @@ impl Mirror {
             return Err(BackendError::new(name, BackendErrorKind::Full, message).with_source(error));
         };
         let opened = (0..=geometry.stripes()).map(|_| AtomicU32::new(0)).collect();
-        Ok(Self { base, geometry, opened, ever: ever.cast() })
+        let mirror = Self { base, geometry, opened, ever: ever.cast() };
+        // It is needed where nothing can be asked for any more.
+        let capacity = (geometry.stripe_bytes - HEADER_BYTES) / size_of::<u64>();
+        if !mirror.open(mirror.nowhere(), capacity as u32) {
+            let message = "the system refuses memory for this process' own counts";
+            let error = std::io::Error::last_os_error();
+            return Err(BackendError::new(name, BackendErrorKind::Full, message).with_source(error));
+        }
+        Ok(mirror)
     }
 
     /// A counterpart for each stripe, and one that has none.

@@ -21,10 +21,12 @@ impl Visit for Engine {
         self.arena.release_retired();
         let mut claims = Claims::new(self.arena);
         let families = self.families(&mut claims);
-        let mut own =
-            OwnMetrics::new(families.iter().map(|(desc, family)| {
+        let mut own = OwnMetrics::new(
+            families.iter().map(|(desc, family)| {
                 (desc.identity.name.as_str(), family.body().events(self.arena))
-            }));
+            }),
+            self.arena.lost(),
+        );
         let mut scratch = Scratch::default();
         for (desc, family) in &families {
             own.visit_before(&desc.identity.name, visitor)?;

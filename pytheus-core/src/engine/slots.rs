@@ -289,7 +289,7 @@ const FOR_SIGNALS: RangeInclusive<u32> = LAST_FOR_THREADS + 1..=LAST_FOR_SIGNALS
 
 /// One of the stripes that any thread may write for a moment, as its sole writer.
 fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Access {
-    let Some(me) = arena.owner() else { return nowhere(arena, offset) };
+    let Some(me) = arena.owner() else { return nowhere(arena) };
     let (first, last) = among.into_inner();
     // Threads have stacks of their own, so this spreads them without thread-local storage.
     let here = 0_u8;
@@ -315,11 +315,11 @@ fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Acc
             stripe.header().give_back();
             if number == last {
                 // A place in a memory that is damaged, or private memory refused.
-                return nowhere(arena, offset);
+                return nowhere(arena);
             }
         }
         if backoff.is_completed() && patience.is_over() {
-            return nowhere(arena, offset);
+            return nowhere(arena);
         }
         backoff.snooze();
     }
@@ -366,11 +366,11 @@ impl Patience {
 
 /// Where an update is lost.
 #[cold]
-fn nowhere(arena: &'static Arena, offset: u32) -> Access {
-    match arena.nowhere(offset) {
+fn nowhere(arena: &'static Arena) -> Access {
+    match arena.nowhere() {
         Some(stripe) => Access { stripe, borrowed: false },
-        // As where any allocation fails. Private memory has an owner and keeps what is committed.
-        None => std::process::abort(),
+        // Private memory has an owner and keeps what is committed.
+        None => unreachable!("{arena:?} has lost its cells"),
     }
 }
 
