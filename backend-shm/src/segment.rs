@@ -198,11 +198,18 @@ pub(crate) fn initial_front(geometry: &Geometry) -> usize {
 
 /// When this process began, in clock ticks since the system did; 0 if that cannot be read.
 fn started() -> u64 {
-    /// The field of `/proc/self/stat` behind the name, which may have spaces but ends with the last `)`.
+    /// Of those behind the name.
     const FIELD: usize = 19;
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    behind_name.split_whitespace().nth(FIELD).and_then(|ticks| ticks.parse().ok()).unwrap_or(0)
+    let fields = stat("self");
+    fields.split_whitespace().nth(FIELD).and_then(|ticks| ticks.parse().ok()).unwrap_or(0)
+}
+
+/// What `/proc/PID/stat` says behind the name of a process, beginning with its state; empty if that cannot
+/// be read.
+fn stat(pid: &str) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name may have spaces, but ends with the last parenthesis.
+    stat.rsplit_once(')').map_or_else(String::new, |(_, rest)| rest.to_owned())
 }
 
 // SAFETY: one mapping of the whole file holds all areas side by side, page aligned, as long as the
@@ -259,6 +266,13 @@ unsafe impl Memory for Segment {
 unsafe impl Sharing for Segment {
     fn is_attached(&self, process: u16) -> bool {
         parts(self.owner_here()).0 == process || self.is_locked(process) || self.has_heir(process)
+    }
+
+    fn is_stopped(&self, process: u16) -> bool {
+        let pid = self.mapping.row(process).pid.load(Ordering::Relaxed);
+        // In another container the number may be somebody else's; then the wait is longer, or shorter.
+        let fields = stat(&pid.to_string());
+        fields.split_whitespace().next().is_some_and(|state| matches!(state, "T" | "t"))
     }
 
     fn before_fork(&self) -> Option<u16> {

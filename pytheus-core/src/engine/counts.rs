@@ -33,12 +33,11 @@ impl Counts {
     ///
     /// Both at once: whoever finds the family full because of it sees that it is being made.
     pub(super) fn begin(&self, cap: u32) -> bool {
-        let before = self.both.fetch_add(Self::LIVE + Self::MAKING, Ordering::AcqRel);
-        let room = Self::live_of(before) < cap;
-        if !room {
-            self.end(false);
-        }
-        room
+        // Not counted in to be counted out again, or others would wait for what nobody makes.
+        let counted_in = |both: u64| {
+            (Self::live_of(both) < cap).then(|| both.wrapping_add(Self::LIVE + Self::MAKING))
+        };
+        self.both.fetch_update(Ordering::AcqRel, Ordering::Relaxed, counted_in).is_ok()
     }
 
     /// It is made, or there is none. From now on whoever removes it counts it out.

@@ -291,6 +291,13 @@ pub unsafe trait Sharing: Send + Sync {
     /// Whether the process with this number is alive. Numbers begin at 1.
     fn is_attached(&self, process: u16) -> bool;
 
+    /// Whether the process with this number was stopped, by a debugger say: nobody waits for it then. Not
+    /// called in signal handlers.
+    fn is_stopped(&self, process: u16) -> bool {
+        let _ = process;
+        false
+    }
+
     /// The caller is about to fork: takes a number for the child, and returns it; `None` if there is
     /// none.
     fn before_fork(&self) -> Option<u16>;

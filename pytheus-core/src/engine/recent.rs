@@ -123,19 +123,49 @@ impl Values {
 /// How many look-ups a thread remembers. With what stays empty, they take 8.5 MiB.
 const MOST: usize = (1 << 17) / 8 * 7;
 
+/// How many are remembered at once. Beyond, what is looked up is remembered the second time: a program that
+/// goes through many series once needs no memory for it.
+const AT_ONCE: usize = 4096;
+
 /// What one thread remembers.
 struct Memory {
     slots: HashTable<Slot>,
     /// How many found no room.
     turned_away: usize,
+    seen: Seen,
 }
 
 thread_local! {
-    static RECENT: RefCell<Memory> =
-        const { RefCell::new(Memory { slots: HashTable::new(), turned_away: 0 }) };
+    static RECENT: RefCell<Memory> = const { RefCell::new(Memory::new()) };
+}
+
+/// What was looked up once: bits chosen by the hash, so that some seem to have been that were not.
+struct Seen {
+    bits: Vec<u64>,
+}
+
+impl Seen {
+    /// 128 KiB: of as many series as are remembered, one in ten seems to have been seen before.
+    const BITS: usize = 1 << 20;
+
+    /// Whether it was seen before; now it was.
+    fn again(&mut self, trace: Trace) -> bool {
+        if self.bits.is_empty() {
+            self.bits.resize(Self::BITS / u64::BITS as usize, 0);
+        }
+        // The table takes the place from the low bits.
+        let bit = (trace.hash >> 12) as usize % Self::BITS;
+        let word = &mut self.bits[bit / u64::BITS as usize];
+        let bit = 1 << (bit % u64::BITS as usize);
+        std::mem::replace(word, *word | bit) & bit != 0
+    }
 }
 
 impl Memory {
+    const fn new() -> Self {
+        Self { slots: HashTable::new(), turned_away: 0, seen: Seen { bits: Vec::new() } }
+    }
+
     #[inline(always)]
     fn recall(&self, trace: Trace, values: &[&str]) -> Option<Found> {
         let is = |slot: &Slot| slot.trace == trace && slot.values.are(values);
@@ -154,7 +184,10 @@ impl Memory {
             if self.turned_away < 2 * MOST {
                 return;
             }
-            *self = Self { slots: HashTable::new(), turned_away: 0 };
+            *self = Self::new();
+        }
+        if self.slots.len() >= AT_ONCE && !self.seen.again(trace) {
+            return;
         }
         let Some(values) = Values::new(values) else { return };
         let slot = Slot { trace, found, values };
@@ -197,6 +230,17 @@ impl Family {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_seen_is_seen_again() {
+        let mut seen = Seen { bits: Vec::new() };
+        let family = FamilyId::new().expect("few families");
+        let trace = |n: u32| Trace { family, hash: n.wrapping_mul(SPREAD) };
+        const MANY: u32 = 100_000;
+        let mistaken = (0..MANY).filter(|n| seen.again(trace(*n))).count();
+        assert!(mistaken < MANY as usize / 8, "{mistaken} of {MANY}");
+        assert!((0..MANY).all(|n| seen.again(trace(n))));
+    }
 
     fn are(remembered: &[&str], asked: &[&str]) -> bool {
         Values::new(remembered).expect("short").are(asked)

@@ -12,10 +12,11 @@ use super::recent::Found;
 use super::records::NO_RECORD;
 use super::stripe::Cells as _;
 use super::stripe::pins::Pinned;
+use super::ticks::since_boot;
 use crate::primitive::{Ordering, fence};
 use crate::{BackendError, BackendErrorKind};
 use crossbeam::utils::Backoff;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// A family in the table, as one registration found it.
 #[derive(Clone)]
@@ -150,15 +151,23 @@ impl Family {
     /// The series with this key, if those who are making series right now make it: with them the
     /// family is full, and it must not count elsewhere.
     fn find_what_is_being_made(&self, key: Key<'_>) -> Option<Place> {
+        /// Whoever takes longer is stopped or dead, and not only waiting for his turn.
+        const MOST: Duration = Duration::from_millis(50);
         let backoff = Backoff::new();
+        let mut since = None;
         loop {
             let last_look = !self.body().counts.is_making();
             if let Ok((place, _)) = self.find(key) {
                 return Some(place);
             }
-            // Whoever takes longer than this is not running.
-            if last_look || backoff.is_completed() {
+            if last_look {
                 return None;
+            }
+            if backoff.is_completed() {
+                let now = since_boot();
+                if now.saturating_sub(*since.get_or_insert(now)) > MOST {
+                    return None;
+                }
             }
             backoff.snooze();
         }

@@ -17,6 +17,7 @@ use super::slots::SLOTS;
 use super::stripe::pins::Pinned;
 use crate::BackendError;
 use crate::primitive::{AtomicU64, Ordering};
+use std::ops::RangeInclusive;
 use std::sync::atomic::AtomicPtr;
 
 /// What a process keeps of a memory that it shares.
@@ -106,6 +107,15 @@ impl Arena {
         // SAFETY: the first step of the sheets that are in use was committed before anybody was told
         // their number.
         unsafe { Sheet::new(self.memory().base(area), self.capacity()) }
+    }
+
+    /// Whether the owner of one of these stripes was stopped.
+    pub(super) fn is_stopped(&self, mut stripes: RangeInclusive<u32>) -> bool {
+        let Some(sharing) = self.sharing() else { return false };
+        stripes.any(|stripe| {
+            let owner = self.stripe(stripe).header().owner();
+            owner != 0 && sharing.is_stopped(process_of(owner))
+        })
     }
 
     // ── attaching and forking ───────────────────────────────────────────────────────────────────

@@ -318,7 +318,9 @@ fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Acc
                 return nowhere(arena);
             }
         }
-        if backoff.is_completed() && patience.is_over() {
+        // To ask may allocate, too.
+        let is_stopped = || last == LAST_FOR_THREADS && arena.is_stopped(first..=last);
+        if backoff.is_completed() && patience.is_over(is_stopped) {
             return nowhere(arena);
         }
         backoff.snooze();
@@ -327,31 +329,35 @@ fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Acc
 
 /// How long to wait for a stripe that can be borrowed.
 ///
-/// Nobody borrows one for longer than an update takes. So whoever finds all of them taken for long, by
-/// somebody who is alive, has a damaged memory before him, or others that were stopped; and whoever comes
-/// after him need not wait as long again.
+/// Nobody borrows one for longer than an update takes, or than the system lets others run in between. So
+/// whoever finds all of them taken for long has others before him that were stopped, or a damaged memory;
+/// and whoever comes after him need not wait as long again.
 struct Patience {
     /// Whether somebody waited in vain; `None` for private memory, for which anybody waits.
     in_vain: Option<&'static AtomicBool>,
     since: Option<Duration>,
+    asked: bool,
 }
 
 impl Patience {
-    const MOST: Duration = Duration::from_secs(1);
+    /// From then on, stripes of processes that were stopped are not waited for.
+    const SOME: Duration = Duration::from_millis(100);
+    const MOST: Duration = Duration::from_secs(10);
 
     fn new(arena: &Arena) -> Self {
         static IN_VAIN: [AtomicBool; SLOTS] = [const { AtomicBool::new(false) }; SLOTS];
 
         let in_vain = || &IN_VAIN[arena.slot() as usize % SLOTS];
-        Self { in_vain: arena.is_shared().then(in_vain), since: None }
+        Self { in_vain: arena.is_shared().then(in_vain), since: None, asked: false }
     }
 
-    /// Async-signal-safe.
-    fn is_over(&mut self) -> bool {
+    /// Whether to wait no longer; `is_stopped` says whether who has the stripes was stopped.
+    fn is_over(&mut self, is_stopped: impl FnOnce() -> bool) -> bool {
         let Some(in_vain) = self.in_vain else { return false };
         let now = since_boot();
         let waited = now.saturating_sub(*self.since.get_or_insert(now));
-        if waited > Self::MOST {
+        let ask = waited > Self::SOME && !std::mem::replace(&mut self.asked, waited > Self::SOME);
+        if waited > Self::MOST || ask && is_stopped() {
             in_vain.store(true, Ordering::Relaxed);
         }
         in_vain.load(Ordering::Relaxed)
