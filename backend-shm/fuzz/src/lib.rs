@@ -104,7 +104,8 @@ fn guarded(bytes: usize) -> NonNull<u8> {
     // SAFETY: a fresh mapping at an address of the kernel's choice, part of which is opened.
     unsafe {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        let all = libc::mmap(std::ptr::null_mut(), bytes + 2 * GUARD, libc::PROT_NONE, flags, -1, 0);
+        let all =
+            libc::mmap(std::ptr::null_mut(), bytes + 2 * GUARD, libc::PROT_NONE, flags, -1, 0);
         assert_ne!(all, libc::MAP_FAILED);
         let base = all.byte_add(GUARD);
         assert_eq!(libc::mprotect(base, bytes, libc::PROT_READ | libc::PROT_WRITE), 0);

@@ -187,7 +187,7 @@ impl Entry {
 
     /// For whoever claimed it: a text of so many bytes, with room for `capacity` words.
     fn set_length(&self, bytes: usize, capacity: usize) {
-        let slack = (capacity - bytes.div_ceil(8)).min(MOST_SLACK);
+        let slack = capacity.saturating_sub(bytes.div_ceil(8)).min(MOST_SLACK);
         self.stamp.store((slack << LENGTH_BITS | bytes) as u64, Ordering::Relaxed);
     }
 }
