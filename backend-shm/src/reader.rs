@@ -4,7 +4,7 @@ use crate::file::{Identity, io_error};
 use crate::mapping::{Mapping, parts};
 use crate::{NAME, open};
 use async_trait::async_trait;
-use pytheus_core::engine::{Area, Geometry, Memory, Sharing, View};
+use pytheus_core::engine::{Area, Geometry, Memory, Sharing, View, without_forks};
 use pytheus_core::{BackendError, BackendErrorKind, Collection, Source};
 use std::fs::File;
 use std::num::NonZeroU64;
@@ -66,12 +66,16 @@ impl Reader {
 
     /// What the file holds that has the name now.
     fn current(&self) -> Result<View, BackendError> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Identity::at(&self.path).map_err(|e| io_error(&self.path, "look at it", e))?;
-        if now != Some(open.0) {
-            *open = view(&self.path)?;
-        }
-        Ok(open.1.clone())
+        // A child that was forked meanwhile would find it locked for ever.
+        without_forks(|| {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let now =
+                Identity::at(&self.path).map_err(|e| io_error(&self.path, "look at it", e))?;
+            if now != Some(open.0) {
+                *open = view(&self.path)?;
+            }
+            Ok(open.1.clone())
+        })
     }
 }
 
