@@ -462,17 +462,28 @@ impl Arena {
     #[inline]
     pub(super) fn is_run(&self, offset: u32, count: u32) -> bool {
         // Nobody else writes private memory.
-        !self.is_shared || self.is_run_of_shared(offset, count)
+        !self.is_shared || self.is_run_below(self.common_limit(), offset, count)
     }
 
-    fn is_run_of_shared(&self, offset: u32, count: u32) -> bool {
+    /// The same, where the common limit was `limit` a moment ago: for who asks of many.
+    #[inline]
+    pub(super) fn is_run_since(&self, limit: &mut u32, offset: u32, count: u32) -> bool {
+        if !self.is_shared || self.is_run_below(*limit, offset, count) {
+            return true;
+        }
+        *limit = self.common_limit();
+        self.is_run_below(*limit, offset, count)
+    }
+
+    #[inline]
+    fn is_run_below(&self, limit: u32, offset: u32, count: u32) -> bool {
         let start = HEADER_BYTES + offset as usize * WORD;
         let end = start + count as usize * WORD;
         offset > 0
             && count > 0
             && (start ^ (end - 1)) & !(self.geometry.chunk_bytes - 1) == 0
             // Not as a number of cells, of which 32 bits might be too few here.
-            && offset as usize + count as usize <= self.common_limit() as usize
+            && offset as usize + count as usize <= limit as usize
     }
 
     // ── allocation ──────────────────────────────────────────────────────────────────────────────

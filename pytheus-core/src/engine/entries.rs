@@ -193,7 +193,7 @@ impl Entry {
 }
 
 /// Where the text of the entry at `at` begins.
-pub(super) const fn text_of(at: u32) -> u32 {
+const fn text_of(at: u32) -> u32 {
     at.saturating_add(ENTRY_WORDS as u32)
 }
 

@@ -14,8 +14,11 @@ pub(super) fn counter(stripes: impl Iterator<Item = Stripe>, offset: u32) -> Num
     let (mut whole, mut fractions) = (0_u128, 0.0);
     for stripe in stripes {
         whole += u128::from(stripe.cell(offset + layout::WHOLE).load(Ordering::Relaxed));
-        fractions +=
-            f64::from_bits(stripe.cell(offset + layout::FRACTIONS).load(Ordering::Relaxed));
+        let fraction = stripe.cell(offset + layout::FRACTIONS).load(Ordering::Relaxed);
+        // Most counters count in whole numbers, and one sum of floats waits for the one before.
+        if fraction != 0 {
+            fractions += f64::from_bits(fraction);
+        }
     }
     match u64::try_from(whole) {
         Ok(whole) if fractions == 0.0 => Number::Int(whole),

@@ -2,7 +2,6 @@
 
 use super::Engine;
 use super::claims::Claims;
-use super::entries::{ENTRY_WORDS, text_of};
 use super::exemplars;
 use super::per_process::{self, ModeCode};
 use super::place::{layout, run_length};
@@ -66,8 +65,9 @@ impl Family {
         let mut found: Vec<Option<exemplars::Read>> = Vec::new();
         let epoch = arena.epoch();
         let stripes = arena.stripes_now();
+        let mut common_limit = arena.common_limit();
         for at in self.body().series.iter(arena) {
-            if !claims.take(arena, at, ENTRY_WORDS) {
+            if !claims.take_entry(arena, at) {
                 break;
             }
             let entry = arena.entry(at);
@@ -80,16 +80,17 @@ impl Family {
                 continue;
             }
             let words = &values.as_chunks().0[..bytes.div_ceil(WORD)];
-            let is_sound = !arena.is_shared()
-                || claims.take(arena, text_of(at), words.len()) && is_key(identity, words, bytes);
-            if !is_sound {
+            if !claims.take_text(words.len()) {
+                break;
+            }
+            if arena.is_shared() && !is_key(identity, words, bytes) {
                 continue;
             }
             let Some(labels) = as_text(frame.expand(words, bytes, text)) else {
                 continue;
             };
             let cells = entry.body.load(Ordering::Relaxed);
-            if !arena.is_run(cells, run) {
+            if !arena.is_run_since(&mut common_limit, cells, run) {
                 continue;
             }
             let held = |(limit, _): &&(u32, Stripe)| cells < *limit;

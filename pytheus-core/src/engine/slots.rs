@@ -299,9 +299,13 @@ fn borrow(arena: &'static Arena, offset: u32, among: RangeInclusive<u32>) -> Acc
     loop {
         // Whether somebody who is busy is dead is worth a system call only if it takes long.
         let patient = !backoff.is_completed();
-        let choice = last + 1 - first;
-        for turn in 0..choice {
-            let number = first + start.wrapping_add(turn) % choice;
+        let choice = last - first;
+        // The last one first, so that where few borrow, few stripes have cells to be added up.
+        for turn in 0..=choice {
+            let number = match turn {
+                0 => last,
+                turn => first + start.wrapping_add(turn) % choice,
+            };
             if !arena.lease_one(number, me, |holder| patient || arena.is_alive(holder)) {
                 continue;
             }

@@ -177,11 +177,18 @@ fn write(
 /// Whether so many `values` could be written so: in `bytes` bytes, in whole words, the last one filled
 /// up with zeros.
 pub(crate) fn are_values(count: usize, values: &[[u8; WORD]], bytes: usize) -> bool {
+    /// So few that their line ends, eight in a word, are a number of one byte.
+    const FEW: usize = 31;
     let (mut ends, mut special) = (0, 0);
-    for word in values {
-        let word = u64::from_le_bytes(*word);
-        ends += count_byte(word, b'\n');
-        special |= find_byte(word, b'"') | find_byte(word, b'\\');
+    for words in values.chunks(FEW) {
+        let mut ends_here = 0;
+        for word in words {
+            let word = u64::from_le_bytes(*word);
+            ends_here += line_ends(word);
+            special |= find_byte(word, b'"') | find_byte(word, b'\\');
+        }
+        // The highest byte of the product is the sum of all.
+        ends += ends_here.wrapping_mul(ONES) >> (u64::BITS - 8);
     }
     let (text, filling) = values.as_flattened().split_at(bytes);
     ends as usize == count
@@ -190,14 +197,15 @@ pub(crate) fn are_values(count: usize, values: &[[u8; WORD]], bytes: usize) -> b
         && (special == 0 || text.split(|byte| *byte == b'\n').all(is_escaped))
 }
 
-/// How many bytes of `word` are `byte`.
-fn count_byte(word: u64, byte: u8) -> u32 {
-    const ONES: u64 = u64::from_ne_bytes([1; WORD]);
+const ONES: u64 = u64::from_ne_bytes([1; WORD]);
+
+/// 1 in each byte of `word` that is a line end, 0 in the others.
+fn line_ends(word: u64) -> u64 {
     const TOPS: u64 = ONES << 7;
-    let other = word ^ (ONES * u64::from(byte));
+    let other = word ^ (ONES * u64::from(b'\n'));
     // The highest bit of each byte that is not zero: no byte carries into the next.
     let not_zero = ((other & !TOPS) + !TOPS) | other;
-    (!not_zero & TOPS).count_ones()
+    (!not_zero & TOPS) >> 7
 }
 
 #[cfg(test)]
