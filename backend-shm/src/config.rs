@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// What `shm:///dev/shm/shop` can be configured with.
 ///
 /// Sizes and places are those of the segment's maker: whoever attaches to a segment that is there may
-/// leave them out, and an option that contradicts the segment is an error.
+/// leave them out, and a size or a number of places that contradicts the segment is an error.
 ///
 /// # Examples
 ///
@@ -37,7 +37,7 @@ pub struct ShmConfig {
     /// The most memory the segment takes, from 512 KiB to 16 GiB; 64 MiB unless said otherwise. Memory is
     /// taken piece by piece, as it is needed.
     pub max_bytes: Option<ByteSize>,
-    /// How many threads, of all processes together, have cells of their own; more share eight. Four for
+    /// How many threads, of all processes together, have cells of their own; more share five. Four for
     /// each processor unless said otherwise, at most 256 then.
     pub max_stripes: Option<u32>,
     /// How many processes can be attached at a time; 1,024 unless said otherwise.

@@ -92,6 +92,7 @@ impl Segment {
             let row = self.mapping.row(process);
             let generation = next_generation(row.generation.load(Ordering::Relaxed));
             row.parent.store(parent, Ordering::Relaxed);
+            row.started.store(0, Ordering::Relaxed);
             // Until now the dead one who had the number seemed alive.
             row.generation.store(generation, Ordering::Release);
             return Ok(Some((owner(process, generation), lock.into_raw_fd())));

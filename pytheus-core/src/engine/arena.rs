@@ -62,11 +62,13 @@ pub(super) struct Bookkeeping {
     _unused: AtomicU32,
     /// Updates that found no place.
     lost: AtomicU64,
+    /// How many forked children have marked what they hold.
+    settled: AtomicU64,
 }
 
 #[cfg(test)]
 impl Bookkeeping {
-    pub(super) const OFFSETS: [usize; 10] = {
+    pub(super) const OFFSETS: [usize; 11] = {
         use std::mem::offset_of;
         [
             offset_of!(Self, seed),
@@ -79,6 +81,7 @@ impl Bookkeeping {
             offset_of!(Self, epoch),
             offset_of!(Self, root),
             offset_of!(Self, lost),
+            offset_of!(Self, settled),
         ]
     };
 }
@@ -332,8 +335,8 @@ impl Arena {
             None => Err(BackendError::new(
                 self.name(),
                 BackendErrorKind::Full,
-                "there was no place for this process when it was forked, so its metrics count \
-                 nowhere; allow more processes",
+                "this process could not be given a place when it was forked, so its metrics count \
+                 nowhere; allow more processes, and see that there are descriptors, memory and /proc",
             )),
         }
     }
@@ -436,9 +439,27 @@ impl Arena {
     /// counted. `None` for private memory. Async-signal-safe.
     pub(super) fn nowhere(&self) -> Option<Stripe> {
         let mirror = &self.shared.as_ref()?.mirror;
-        self.books().lost.fetch_add(1, Ordering::Relaxed);
+        self.count_lost();
         // SAFETY: the counterpart has room for a header before its cells, is open, and stays mapped.
         Some(unsafe { Stripe::new(mirror.cells(mirror.nowhere())) })
+    }
+
+    /// Counts an update that is lost.
+    pub(super) fn count_lost(&self) {
+        self.books().lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many forked children have marked what they hold.
+    pub(super) fn settled(&self) -> &AtomicU64 {
+        &self.books().settled
+    }
+
+    /// Makes the updates of shared cells go nowhere, too, in a child that is nobody.
+    pub(super) fn lose_shared_cells(&self) {
+        if let Some(shared) = &self.shared {
+            let nowhere = shared.mirror.cells(shared.mirror.nowhere());
+            SHARED_CELLS[self.slot as usize % SLOTS].store(nowhere.as_ptr(), Ordering::Release);
+        }
     }
 
     /// How many updates were lost, of all processes.
@@ -621,7 +642,7 @@ impl Arena {
     /// Announces that the calling thread changes the table. While it does, nothing that it could
     /// reach at the start is used for something else.
     ///
-    /// Not to be nested: a thread that borrows its stripe would borrow another one, and eight of them
+    /// Not to be nested: a thread that borrows its stripe would borrow another one, and five of them
     /// would wait for each other.
     pub(super) fn pin<R>(&'static self, change: impl FnOnce(&Pinned) -> R) -> R {
         super::slots::with_stripe(self.slot, 0, |stripe| {

@@ -78,12 +78,14 @@ pub(super) struct Body {
     identity: AtomicU64,
     /// The record of the help text, in the high half, and its bytes.
     help: AtomicU64,
+    /// The one before: two programs that differ in it take turns.
+    former_help: AtomicU64,
     pub(super) index: Index,
 }
 
 #[cfg(test)]
 impl Body {
-    pub(super) const OFFSETS: [usize; 13] = {
+    pub(super) const OFFSETS: [usize; 14] = {
         use std::mem::offset_of;
         [
             offset_of!(Self, series),
@@ -98,6 +100,7 @@ impl Body {
             offset_of!(Self, events_before),
             offset_of!(Self, identity),
             offset_of!(Self, help),
+            offset_of!(Self, former_help),
             offset_of!(Self, index),
         ]
     };
@@ -235,8 +238,7 @@ impl Engine {
             return Err(corrupt(arena, &desc.identity.name).into());
         }
         if stored.help != desc.help {
-            let help = self.store_text(desc.help.as_bytes())?;
-            self.body(at).help.store(help, Ordering::Release);
+            self.change_help(self.body(at), &desc.help)?;
         }
         let family = self.family(at, live, &stored)?;
         // Somebody makes one now, or was killed while he did.
@@ -500,6 +502,18 @@ impl Engine {
         let at = self.arena.allocate_record(bytes.len().div_ceil(8))?;
         self.arena.write_bytes(at, bytes);
         Ok(u64::from(at) << 32 | bytes.len() as u64)
+    }
+
+    fn change_help(&self, body: &Body, help: &str) -> Result<(), BackendError> {
+        let former = body.former_help.load(Ordering::Acquire);
+        let new = if self.load_text(former) == help.as_bytes() {
+            former
+        } else {
+            self.store_text(help.as_bytes())?
+        };
+        let old = body.help.swap(new, Ordering::AcqRel);
+        body.former_help.store(old, Ordering::Release);
+        Ok(())
     }
 
     fn load_text(&self, stored: u64) -> Vec<u8> {

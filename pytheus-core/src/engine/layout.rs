@@ -54,13 +54,13 @@ mod tests {
     /// `backend-shm/FORMAT.md` has these numbers: change both, and [`VERSION`] if no size shows it.
     #[test]
     fn everything_is_where_the_format_says() {
-        assert_eq!(Bookkeeping::OFFSETS, [0, 8, 16, 24, 32, 40, 48, 56, 64, 72]);
+        assert_eq!(Bookkeeping::OFFSETS, [0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80]);
         assert_eq!(Root::OFFSETS, [0, 8, 12, 16]);
         assert_eq!(Entry::OFFSETS, [0, 8, 16, 20]);
-        assert_eq!(Body::OFFSETS, [0, 8, 16, 20, 24, 28, 32, 36, 44, 48, 64, 72, 80]);
+        assert_eq!(Body::OFFSETS, [0, 8, 16, 20, 24, 28, 32, 36, 44, 48, 64, 72, 80, 88]);
         assert_eq!(Node::OFFSETS, [0, 8, 16, 24, 32, 40, 48, 56, 64]);
         assert_eq!(Header::OFFSETS, [0, 8, 16, 24, 32]);
         assert_eq!((size_of::<Entry>(), HEADER_BYTES, RING), (24, 1088, 32));
-        assert_eq!(LAYOUT, 0x92C5_E26F_0D1D_1FE4);
+        assert_eq!(LAYOUT, 0x4ADB_08D9_0774_90E4);
     }
 }

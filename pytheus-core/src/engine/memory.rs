@@ -32,7 +32,7 @@ pub struct Geometry {
     /// The step by which stripes are committed, in bytes: a power of two, at least one page and at
     /// least 64 KiB.
     pub chunk_bytes: usize,
-    /// How many processes can write at a time, at most 65,535; 0 if the memory is not shared.
+    /// How many processes can write at a time, at most 65,534; 0 if the memory is not shared.
     pub max_processes: u32,
 }
 
@@ -152,7 +152,8 @@ pub enum Area {
 ///
 /// The engine asks for addresses once, when it is made. Afterwards it calls
 /// [`commit`](Self::commit) when a table or a stripe grows, and [`owner`](Self::owner) and
-/// [`is_alive`](Self::is_alive) when a thread needs a stripe: never for an update.
+/// [`is_alive`](Self::is_alive) when a thread needs a stripe: never for an update, but for one of a gauge
+/// with a value for each process, which asks for the owner.
 ///
 /// # Safety
 ///
@@ -291,7 +292,7 @@ pub unsafe trait Sharing: Send + Sync {
     /// Whether the process with this number is alive. Numbers begin at 1.
     fn is_attached(&self, process: u16) -> bool;
 
-    /// Whether the process with this number was stopped, by a debugger say: nobody waits for it then. Not
+    /// Whether the process with this number was stopped, by a signal or a debugger: nobody waits for it then. Not
     /// called in signal handlers.
     fn is_stopped(&self, process: u16) -> bool {
         let _ = process;

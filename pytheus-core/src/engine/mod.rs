@@ -18,9 +18,9 @@
 //!
 //! A series takes its record (24 bytes and the values of its labels) once, and its cells (8 bytes each:
 //! 3 for a counter, 2 more than buckets for a histogram) in every stripe whose thread touched a
-//! series near it. There are four stripes per CPU, at most 256; threads beyond share eight more. The
+//! series near it. There are four stripes per CPU, at most 256; threads beyond share five more. The
 //! index takes some ten bytes a series. A thread remembers where it found series that it looked up by
-//! their labels more than once: some 100 bytes each, at most 114,688 of them (8.5 MiB), none whose
+//! their labels (the first 4,096 at once, others the second time): some 100 bytes each, at most 114,688 of them (8.5 MiB), none whose
 //! values are longer than 256 bytes.
 
 // | module | what |
@@ -273,7 +273,7 @@ impl View {
     ///
     /// Of the memory's methods only [`name`](Memory::name), [`geometry`](Memory::geometry),
     /// [`base`](Memory::base), [`is_alive`](Memory::is_alive) and [`sharing`](Memory::sharing) are
-    /// called, and of the latter only [`is_attached`](Sharing::is_attached).
+    /// called.
     ///
     /// # Errors
     ///

@@ -36,7 +36,7 @@ pub(super) struct Node {
     base: AtomicU64,
     /// What `base` is about to become.
     next_base: AtomicU64,
-    /// 1 while value and base change at once: `next_base` holds, and the value is not set.
+    /// Odd while value and base change at once: `next_base` holds, and the value is not set.
     folding: AtomicU64,
 }
 
@@ -230,7 +230,8 @@ impl Place {
     pub(crate) fn set_here(&self, mode: GaugeMode, value: f64) {
         match self.node(mode) {
             Some(node) => node.set(value),
-            None => self.refuse(),
+            // There is no memory for one.
+            None => self.arena().count_lost(),
         }
     }
 
@@ -239,7 +240,8 @@ impl Place {
     pub(crate) fn add_here(&self, mode: GaugeMode, amount: f64) {
         match self.node(mode) {
             Some(node) => node.add(amount),
-            None => self.refuse(),
+            // There is no memory for one.
+            None => self.arena().count_lost(),
         }
     }
 
@@ -328,12 +330,14 @@ pub(super) fn clear(arena: &Arena, word: &AtomicU64) {
     nodes(arena, word).for_each(|(_, node)| node.clear());
 }
 
-/// Shows a gauge of this mode whose word is at `offset`.
+/// Shows a gauge of this mode whose word is at `offset`, if it `is_still` the one with these labels once its
+/// nodes are read.
 pub(super) fn visit(
     arena: &Arena,
     offset: u32,
     mode: GaugeMode,
     labels: &str,
+    is_still: impl FnOnce() -> bool,
     claims: &mut Claims,
     visitor: &mut dyn Visitor,
 ) -> Result<(), Stop> {
@@ -343,6 +347,9 @@ pub(super) fn visit(
         .map(|(_, node)| node.read())
         .filter(|seen| !is_live(mode) || arena.is_alive(seen.of))
         .collect();
+    if !is_still() {
+        return Ok(());
+    }
     if matches!(mode, GaugeMode::All | GaugeMode::LiveAll) {
         return visit_all(seen, labels, visitor);
     }

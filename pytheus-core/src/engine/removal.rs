@@ -36,11 +36,15 @@ impl Family {
             if !arena.is_run(cells, self.run) {
                 return false;
             }
-            let held =
-                !arena.pin(|pinned| arena.release(pinned, cells)) || place::is_held(arena, cells);
+            let held = place::is_held(arena, cells);
             // How often a record was held only grows, whatever series are in it.
             let use_number = u64::from(at) << 32 | u64::from(place::times_held(arena, cells));
-            !keep(labels, use_number, held) && self.expire(at, seen)
+            if keep(labels, use_number, held) {
+                return false;
+            }
+            // As far as this process is concerned. While others have a mark, it counts as held to us.
+            arena.pin(|pinned| arena.release(pinned, cells));
+            self.expire(at, seen)
         })
     }
 

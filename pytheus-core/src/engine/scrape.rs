@@ -107,10 +107,9 @@ impl Family {
                     Value::Counter { total: read::counter(stripes, cells), created, exemplar }
                 }
                 Kind::Gauge if is_per_process => {
-                    if is_still(arena, at, seen) && self.is_registered() {
-                        let (word, mode) = (cells + layout::VALUE, identity.gauge_mode);
-                        per_process::visit(arena, word, mode, labels, claims, visitor)?;
-                    }
+                    let (word, mode) = (cells + layout::VALUE, identity.gauge_mode);
+                    let is_still = || is_still(arena, at, seen) && self.is_registered();
+                    per_process::visit(arena, word, mode, labels, is_still, claims, visitor)?;
                     continue;
                 }
                 Kind::Gauge => Value::Gauge { value: read::gauge(arena, cells) },

@@ -16,7 +16,7 @@ use super::place;
 use super::slots::SLOTS;
 use super::stripe::pins::Pinned;
 use crate::BackendError;
-use crate::primitive::{AtomicU64, Ordering};
+use crate::primitive::{AtomicU64, Ordering, fence};
 use std::ops::RangeInclusive;
 use std::sync::atomic::AtomicPtr;
 
@@ -125,7 +125,7 @@ impl Arena {
         let Some(shared) = self.shared() else { return Ok(()) };
         self.open_sheet(0)?;
         if let Some(me) = self.owner() {
-            self.clear_sheet(process_of(me))?;
+            self.open_sheet(process_of(me))?.clear_all();
             shared.own.move_to(&self.sheet(process_of(me)));
         }
         Ok(())
@@ -139,17 +139,27 @@ impl Arena {
         Ok(sheet)
     }
 
-    /// An empty sheet for a process that begins.
-    fn clear_sheet(&self, process: u16) -> Result<(), BackendError> {
-        self.open_sheet(process)?.clear_all();
-        Ok(())
+    /// An empty sheet for a child that is about to be forked, with room for all that this process has
+    /// marked: the child cannot ask for any.
+    fn open_childs_sheet(&self, process: u16) -> bool {
+        let (Some(shared), Ok(sheet)) = (self.shared(), self.open_sheet(process)) else {
+            return false;
+        };
+        sheet.clear_all();
+        let (from, to) = (sheet.committed(), shared.own.committed());
+        let has_room =
+            from >= to || self.memory().commit(Area::Marks(process.into()), from..to).is_ok();
+        if has_room {
+            sheet.publish(to);
+        }
+        has_room
     }
 
     /// Takes what the child needs that is about to be forked.
     pub(super) fn before_fork(&self) {
         let Some(sharing) = self.sharing() else { return };
         if let Some(process) = sharing.before_fork()
-            && self.clear_sheet(process).is_err()
+            && !self.open_childs_sheet(process)
         {
             // Without memory for its sheet, the child has no number.
             sharing.after_fork_in_parent();
@@ -170,12 +180,17 @@ impl Arena {
             Some(me) => {
                 shared.own.move_to(&self.sheet(process_of(me)));
                 shared.mirror.noted(self.next_cell(), |offset| {
-                    if place::is_held_here(self, offset) {
-                        self.mark(offset);
+                    if place::is_held_here(self, offset) && !shared.own.set(offset) {
+                        shared.own.set_beyond();
                     }
                 });
+                // Before the parent may take its marks back: see `is_held_elsewhere`.
+                self.settled().fetch_add(1, Ordering::SeqCst);
             }
-            None => shared.own.move_to(&Sheet::nowhere(self.capacity())),
+            None => {
+                shared.own.move_to(&Sheet::nowhere(self.capacity()));
+                self.lose_shared_cells();
+            }
         }
         sharing.settled();
     }
@@ -227,9 +242,22 @@ impl Arena {
     pub(super) fn is_held_elsewhere(&self, offset: u32) -> bool {
         let Some(sharing) = self.sharing() else { return false };
         let me = self.owner().map(process_of);
-        (1..self.sheets_used()).any(|process| {
-            Some(process) != me && self.sheet(process).has(offset) && sharing.is_attached(process)
-        })
+        let mut settled = self.settled().load(Ordering::SeqCst);
+        loop {
+            let is_held = (1..self.sheets_used()).any(|process| {
+                Some(process) != me
+                    && self.sheet(process).has(offset)
+                    && sharing.is_attached(process)
+            });
+            // A parent may have handed a hold to its child behind our back: from a sheet we had not come
+            // to yet to one we had been at.
+            fence(Ordering::SeqCst);
+            let now = self.settled().load(Ordering::SeqCst);
+            if is_held || now == settled {
+                return is_held;
+            }
+            settled = now;
+        }
     }
 
     /// Takes this process' mark of the run at `offset` back if none of its handles holds it. Returns

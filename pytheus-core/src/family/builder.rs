@@ -282,6 +282,9 @@ impl<M: Metric, S> FamilyBuilder<'_, M, S> {
     /// when the registry is collected, and when the family is full; the time of a handle that is
     /// dropped begins at the last look that found it held. A duration of zero removes a series at
     /// the first look that finds it unheld.
+    ///
+    /// In a memory that processes share, a process that used a series counts as holding it until its own
+    /// look finds it idle for this long, or it ends: let all of them expire the family, and scrape them.
     pub fn expire_idle(mut self, after: Duration) -> Self {
         self.spec.expire_idle = Some(after);
         self

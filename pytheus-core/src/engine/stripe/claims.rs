@@ -49,7 +49,7 @@ pub(crate) fn take_back(
         // Somebody may have found the bit set, and relied on it. Meanwhile the run was not used for
         // anything else: if it was removed, then while the table was pinned.
         fence(Ordering::SeqCst);
-        if !is_held() {
+        if !is_held() && !is_forked() {
             break;
         }
         set(word, bit);
