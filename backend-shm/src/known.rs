@@ -3,11 +3,12 @@
 use crate::segment::Segment;
 use pytheus_core::engine::Engine;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A segment of this process, attached as long as the process lives: handles are addresses in it.
 pub(crate) struct Known {
-    pub(crate) segment: &'static Segment,
+    pub(crate) segment: Arc<Segment>,
     pub(crate) engine: Engine,
 }
 
@@ -21,7 +22,7 @@ pub(crate) fn find(is: impl Fn(&Segment) -> bool) -> Option<&'static Known> {
     KNOWN.iter().map_while(|known| NonNull::new(known.load(Ordering::Acquire))).find_map(|known| {
         // SAFETY: what is entered is a leaked box.
         let known: &'static Known = unsafe { known.as_ref() };
-        is(known.segment).then_some(known)
+        is(&known.segment).then_some(known)
     })
 }
 

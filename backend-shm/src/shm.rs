@@ -6,12 +6,9 @@ use crate::replaced::ReplacedSegment;
 use crate::segment::Segment;
 use crate::{NAME, open};
 use async_trait::async_trait;
-use pytheus_core::engine::{Area, Engine, Geometry, Memory, Sharing, without_forks};
+use pytheus_core::engine::{Engine, without_forks};
 use pytheus_core::{Backend, BackendError, Collection, Storage};
-use std::num::NonZeroU64;
-use std::ops::Range;
 use std::path::Path;
-use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// The backend that keeps metrics in a file that processes share.
@@ -64,7 +61,7 @@ impl Shm {
         let known = without_forks(|| Self::known_or_attached(path, &config))?;
         let engine = known.engine.clone();
         let engine = engine.on_conflict(config.on_conflict).gauge_mode(config.gauge_mode);
-        Ok(Self { segment: known.segment, storage: Storage::striped(engine) })
+        Ok(Self { segment: &known.segment, storage: Storage::striped(engine) })
     }
 
     fn known_or_attached(path: &Path, config: &ShmConfig) -> Result<&'static Known, BackendError> {
@@ -74,9 +71,9 @@ impl Shm {
             return Ok(known);
         }
         let segment = Arc::new(open::attach(path, config)?);
-        // If there is no engine, nobody is left who is attached.
-        let engine = Engine::new(Attached(segment.clone()))?;
-        Ok(known::enter(Known { segment: Box::leak(Box::new(segment)), engine }))
+        // If no engine takes the segment, nobody is left who is attached.
+        let engine = Engine::new(segment.clone())?;
+        Ok(known::enter(Known { segment, engine }))
     }
 
     /// The file.
@@ -107,34 +104,5 @@ impl Backend for Shm {
             return Ok(Collection::new(ReplacedSegment::new(collection)));
         }
         Ok(collection)
-    }
-}
-
-/// The segment as the engine's memory, which both know.
-#[derive(Debug)]
-struct Attached(Arc<Segment>);
-
-// SAFETY: that of the segment.
-unsafe impl Memory for Attached {
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-    fn geometry(&self) -> Geometry {
-        self.0.geometry()
-    }
-    fn base(&self, area: Area) -> NonNull<u8> {
-        self.0.base(area)
-    }
-    fn commit(&self, area: Area, range: Range<usize>) -> Result<(), BackendError> {
-        self.0.commit(area, range)
-    }
-    fn owner(&self) -> Option<NonZeroU64> {
-        self.0.owner()
-    }
-    fn is_alive(&self, owner: NonZeroU64) -> bool {
-        self.0.is_alive(owner)
-    }
-    fn sharing(&self) -> Option<&dyn Sharing> {
-        self.0.sharing()
     }
 }

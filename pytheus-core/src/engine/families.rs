@@ -2,7 +2,6 @@
 
 use super::Engine;
 use super::arena::Arena;
-use super::claims::Claims;
 use super::coding;
 use super::counts::Counts;
 use super::entries::{ENTRY_WORDS, Key, State, state};
@@ -16,6 +15,7 @@ use super::series::Family;
 use super::slots::{Stripe, with_borrowed_stripe, with_stripe};
 use super::stripe::Cells as _;
 use super::stripe::pins::Pinned;
+use super::visited::Visited;
 use crate::family::{MAX_HELP_BYTES, Spec};
 use crate::identity;
 use crate::own_metrics::Events;
@@ -402,15 +402,15 @@ impl Engine {
     }
 
     /// The families that are exported, in name order.
-    pub(super) fn families(&self, claims: &mut Claims) -> Vec<(FamilyDesc, Family)> {
+    pub(super) fn families(&self, visited: &mut Visited) -> Vec<(FamilyDesc, Family)> {
         let arena = self.arena;
         let mut families = Vec::new();
         for at in self.root().families.iter(arena) {
-            if !claims.take(arena, at, ENTRY_WORDS) {
+            if !visited.take(arena, at, ENTRY_WORDS) {
                 break;
             }
             let seen = arena.entry(at).state();
-            if !seen.is(state::LIVE) || !self.claim(at, claims) {
+            if !seen.is(state::LIVE) || !self.visits(at, visited) {
                 continue;
             }
             let Some(desc) = self.describe(at).filter(|desc| self.is_sound(desc)) else { continue };
@@ -425,17 +425,17 @@ impl Engine {
         families
     }
 
-    /// Claims what is stored about a family, but for its series.
-    fn claim(&self, at: u32, claims: &mut Claims) -> bool {
+    /// Notes as visited what is stored about a family, but for its series; whether that is new.
+    fn visits(&self, at: u32, visited: &mut Visited) -> bool {
         let (arena, entry) = (self.arena, self.arena.entry(at));
-        let mut claim = |at: u32, bytes: usize| claims.take(arena, at, bytes.div_ceil(8));
+        let mut take = |at: u32, bytes: usize| visited.take(arena, at, bytes.div_ceil(8));
         let body = entry.body.load(Ordering::Relaxed);
         let texts = [&self.body(at).identity, &self.body(at).help];
-        claim(body, size_of::<Body>())
+        take(body, size_of::<Body>())
             && texts
                 .map(|text| parts(text.load(Ordering::Acquire)))
                 .iter()
-                .all(|(at, bytes)| claim(*at, *bytes))
+                .all(|(at, bytes)| take(*at, *bytes))
     }
 
     /// Whether a family may be shown that is described like this: in a memory that others write, only

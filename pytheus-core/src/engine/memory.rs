@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// How large the areas of a [`Memory`] are.
 ///
@@ -270,6 +271,31 @@ pub unsafe trait Memory: Debug + Send + Sync + 'static {
     /// How the memory is shared with other processes; `None` if it is not.
     fn sharing(&self) -> Option<&dyn Sharing> {
         None
+    }
+}
+
+// SAFETY: that of the memory it is.
+unsafe impl<M: Memory> Memory for Arc<M> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+    fn geometry(&self) -> Geometry {
+        (**self).geometry()
+    }
+    fn base(&self, area: Area) -> NonNull<u8> {
+        (**self).base(area)
+    }
+    fn commit(&self, area: Area, range: Range<usize>) -> Result<(), BackendError> {
+        (**self).commit(area, range)
+    }
+    fn owner(&self) -> Option<NonZeroU64> {
+        (**self).owner()
+    }
+    fn is_alive(&self, owner: NonZeroU64) -> bool {
+        (**self).is_alive(owner)
+    }
+    fn sharing(&self) -> Option<&dyn Sharing> {
+        (**self).sharing()
     }
 }
 

@@ -1,8 +1,8 @@
 //! The striped cell engine, and what it takes to give it memory of your own.
 //!
 //! An update is a plain load, add and store to the calling thread's own copy of the cells, its
-//! *stripe*; a scrape adds the stripes up. (A gauge, which is set, is one cell for all threads.) Nobody waits for anybody, and a writer that stops or dies
-//! at any instruction leaves nothing locked.
+//! *stripe*; a scrape adds the stripes up. (A gauge, which is set, is one cell for all threads.) Nobody
+//! waits for anybody, and a writer that stops or dies at any instruction leaves nothing locked.
 //!
 //! # Signals
 //!
@@ -41,14 +41,12 @@
 // | `per_process` | gauges with a value for each process |
 // | `layout` | a number for the layout of all that is written |
 // | `exemplars` | one example per counter or bucket |
-// | `scrape`, `claims` | visiting everything, and what was visited |
+// | `scrape`, `visited` | visiting everything, and what was visited |
 // | `ticks` | clocks |
 // | `fork` | what a forked child must not inherit |
-//
 
 mod arena;
 mod bounds;
-mod claims;
 mod coding;
 mod counts;
 mod entries;
@@ -76,6 +74,7 @@ mod sharing;
 mod slots;
 mod stripe;
 mod ticks;
+mod visited;
 
 pub(crate) use entries::{Key, MAX_TEXT_BYTES};
 pub use fork::without_forks;

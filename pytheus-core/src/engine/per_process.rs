@@ -8,11 +8,11 @@
 //! A process finds its node again by what it notes in its [`Mirror`](super::mirror::Mirror).
 
 use super::arena::Arena;
-use super::claims::Claims;
 use super::fork::ForkMutex;
 use super::place::{Place, layout};
 use super::records::{NO_RECORD, Record};
 use super::ticks::since_boot;
+use super::visited::Visited;
 use crate::labels::{Labels, push_pair};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::visit::{GaugeMode, Stop, Value, Visitor};
@@ -338,12 +338,12 @@ pub(super) fn visit(
     mode: GaugeMode,
     labels: &str,
     is_still: impl FnOnce() -> bool,
-    claims: &mut Claims,
+    visited: &mut Visited,
     visitor: &mut dyn Visitor,
 ) -> Result<(), Stop> {
     const NODE_WORDS: usize = size_of::<Node>() / 8;
     let mut seen: Vec<Seen> = nodes(arena, arena.shared_cell(offset))
-        .take_while(|(at, _)| claims.take(arena, *at, NODE_WORDS))
+        .take_while(|(at, _)| visited.take(arena, *at, NODE_WORDS))
         .map(|(_, node)| node.read())
         .filter(|seen| !is_live(mode) || arena.is_alive(seen.of))
         .collect();

@@ -17,9 +17,10 @@ use crate::visit::{GaugeMode, Kind, Number};
 /// cloning and dropping contend with nobody and the cells are not used for another series before the
 /// last holder is gone.
 pub(crate) struct Place {
-    /// The slot of the engine, a [`ModeCode`] from bit 12, the number of the family among those that are [`Known`] from bit 16,
-    /// the offset of the cells from bit 32. One word, so that it is never put together in memory: what
-    /// is written in parts and read as a whole takes a processor five times as long.
+    /// The slot of the engine, a [`ModeCode`] from bit 12, the number of the family among those that are
+    /// [`Known`] from bit 16, the offset of the cells from bit 32. One word, so that it is never put
+    /// together in memory: what is written in parts and read as a whole takes a processor five times as
+    /// long.
     packed: u64,
 }
 

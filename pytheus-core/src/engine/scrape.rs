@@ -1,7 +1,6 @@
 //! Reading a whole engine: families in name order, series in the order they were made.
 
 use super::Engine;
-use super::claims::Claims;
 use super::exemplars;
 use super::per_process::{self, ModeCode};
 use super::place::{layout, run_length};
@@ -9,6 +8,7 @@ use super::read;
 use super::records::WORD;
 use super::series::{Family, is_still};
 use super::slots::Stripe;
+use super::visited::Visited;
 use crate::backend::Visit;
 use crate::labels::{Frame, Labels, are_values, is_ascii, is_canonical, push_pair};
 use crate::own_metrics::OwnMetrics;
@@ -18,8 +18,8 @@ use crate::visit::{Exemplar, FamilyDesc, GaugeMode, Identity, Kind, Stop, Value,
 impl Visit for Engine {
     fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
         self.arena.release_retired();
-        let mut claims = Claims::new(self.arena);
-        let families = self.families(&mut claims);
+        let mut visited = Visited::new(self.arena);
+        let families = self.families(&mut visited);
         let mut own = OwnMetrics::new(
             families.iter().map(|(desc, family)| {
                 (desc.identity.name.as_str(), family.body().events(self.arena))
@@ -30,7 +30,7 @@ impl Visit for Engine {
         for (desc, family) in &families {
             own.visit_before(&desc.identity.name, visitor)?;
             visitor.family(desc)?;
-            family.visit(desc, &mut claims, &mut scratch, visitor)?;
+            family.visit(desc, &mut visited, &mut scratch, visitor)?;
         }
         own.visit_rest(visitor)
     }
@@ -50,7 +50,7 @@ impl Family {
     fn visit(
         &self,
         desc: &FamilyDesc,
-        claims: &mut Claims,
+        visited: &mut Visited,
         scratch: &mut Scratch,
         visitor: &mut dyn Visitor,
     ) -> Result<(), Stop> {
@@ -67,7 +67,7 @@ impl Family {
         let stripes = arena.stripes_now();
         let mut common_limit = arena.common_limit();
         for at in self.body().series.iter(arena) {
-            if !claims.take_entry(arena, at) {
+            if !visited.take_entry(arena, at) {
                 break;
             }
             let entry = arena.entry(at);
@@ -80,7 +80,7 @@ impl Family {
                 continue;
             }
             let words = &values.as_chunks().0[..bytes.div_ceil(WORD)];
-            if !claims.take_text(words.len()) {
+            if !visited.take_text(words.len()) {
                 break;
             }
             if arena.is_shared() && !is_key(identity, words, bytes) {
@@ -109,7 +109,7 @@ impl Family {
                 Kind::Gauge if is_per_process => {
                     let (word, mode) = (cells + layout::VALUE, identity.gauge_mode);
                     let is_still = || is_still(arena, at, seen) && self.is_registered();
-                    per_process::visit(arena, word, mode, labels, is_still, claims, visitor)?;
+                    per_process::visit(arena, word, mode, labels, is_still, visited, visitor)?;
                     continue;
                 }
                 Kind::Gauge => Value::Gauge { value: read::gauge(arena, cells) },
