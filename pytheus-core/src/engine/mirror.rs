@@ -4,6 +4,7 @@
 //! count as well. Each stripe has a counterpart, written by whoever writes the stripe.
 
 use super::memory::Geometry;
+use super::private::map;
 use super::slots::HEADER_BYTES;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::{BackendError, BackendErrorKind};
@@ -135,20 +136,4 @@ impl Drop for Mirror {
 
 fn ever_bytes(geometry: &Geometry) -> usize {
     geometry.marks_bytes()
-}
-
-fn map(bytes: usize, access: libc::c_int) -> Option<NonNull<u8>> {
-    // SAFETY: a fresh private anonymous mapping at an address of the kernel's choice touches no memory
-    // that exists.
-    let base = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            bytes,
-            access,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-            -1,
-            0,
-        )
-    };
-    if base == libc::MAP_FAILED { None } else { NonNull::new(base.cast()) }
 }

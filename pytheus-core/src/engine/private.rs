@@ -47,14 +47,14 @@ impl Private {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let max_stripes = (STRIPES_PER_CPU * cpus).min(MOST_STRIPES) as u32;
         let mut geometry = Geometry::new(RECORD_BYTES, STRIPE_BYTES, max_stripes);
-        if let Some(base) = map(&geometry) {
+        if let Some(base) = map(bytes(&geometry), libc::PROT_NONE) {
             return Ok(Self { base, geometry });
         }
         let mut refused = std::io::Error::last_os_error();
         while geometry.stripe_bytes / LIMITED_SHARE > LEAST_STRIPE_BYTES {
             geometry.stripe_bytes /= 2;
             geometry.record_bytes /= 2;
-            let Some(all) = map(&geometry) else {
+            let Some(all) = map(bytes(&geometry), libc::PROT_NONE) else {
                 refused = std::io::Error::last_os_error();
                 continue;
             };
@@ -62,7 +62,7 @@ impl Private {
             unsafe { libc::munmap(all.as_ptr().cast(), bytes(&geometry)) };
             geometry.stripe_bytes /= LIMITED_SHARE;
             geometry.record_bytes /= LIMITED_SHARE;
-            if let Some(base) = map(&geometry) {
+            if let Some(base) = map(bytes(&geometry), libc::PROT_NONE) {
                 return Ok(Self { base, geometry });
             }
         }
@@ -106,15 +106,15 @@ fn bytes(geometry: &Geometry) -> usize {
     geometry.record_bytes + geometry.stripes() as usize * geometry.stripe_bytes
 }
 
-/// Address space for a geometry, without access; `None` if there is not that much.
-fn map(geometry: &Geometry) -> Option<NonNull<u8>> {
+/// So many bytes of private memory, with this access; `None` if there are not that many.
+pub(super) fn map(bytes: usize, access: libc::c_int) -> Option<NonNull<u8>> {
     // SAFETY: a fresh private anonymous mapping at an address of the kernel's choice touches no
     // memory that exists.
     let base = unsafe {
         libc::mmap(
             std::ptr::null_mut(),
-            bytes(geometry),
-            libc::PROT_NONE,
+            bytes,
+            access,
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
             -1,
             0,
