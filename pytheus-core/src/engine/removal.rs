@@ -121,7 +121,7 @@ impl Family {
             if self.remove_entry(at, now) {
                 return true;
             }
-            if !is_still(arena, at, seen) {
+            if !is_still(arena.entry(at), seen) {
                 return false;
             }
             now = arena.entry(at).state();

@@ -66,8 +66,12 @@ impl Family {
         let epoch = arena.epoch();
         let stripes = arena.stripes_now();
         let mut common_limit = arena.common_limit();
+        let family = arena.entry(self.at);
+        let is_registered = || family.state() == self.registered;
+        // Private memory is as this process wrote it.
+        let is_shared = arena.is_shared();
         for at in self.body().series.iter(arena) {
-            if !visited.take_entry(arena, at) {
+            if is_shared && !visited.take_entry(arena, at) {
                 break;
             }
             let entry = arena.entry(at);
@@ -76,21 +80,23 @@ impl Family {
                 continue;
             }
             let bytes = arena.copy_text_padded(at, values);
-            if !is_still(arena, at, seen) {
+            if !is_still(entry, seen) {
                 continue;
             }
             let words = &values.as_chunks().0[..bytes.div_ceil(WORD)];
-            if !visited.take_text(words.len()) {
-                break;
-            }
-            if arena.is_shared() && !is_key(identity, words, bytes) {
-                continue;
+            if is_shared {
+                if !visited.take_text(words.len()) {
+                    break;
+                }
+                if !is_key(identity, words, bytes) {
+                    continue;
+                }
             }
             let Some(labels) = as_text(frame.expand(words, bytes, text)) else {
                 continue;
             };
             let cells = entry.body.load(Ordering::Relaxed);
-            if !arena.is_run_since(&mut common_limit, cells, run) {
+            if is_shared && !arena.is_run_since(&mut common_limit, cells, run) {
                 continue;
             }
             let held = |(limit, _): &&(u32, Stripe)| cells < *limit;
@@ -108,7 +114,7 @@ impl Family {
                 }
                 Kind::Gauge if is_per_process => {
                     let (word, mode) = (cells + layout::VALUE, identity.gauge_mode);
-                    let is_still = || is_still(arena, at, seen) && self.is_registered();
+                    let is_still = || is_still(entry, seen) && is_registered();
                     per_process::visit(arena, word, mode, labels, is_still, visited, visitor)?;
                     continue;
                 }
@@ -142,7 +148,7 @@ impl Family {
                 Kind::Unknown => continue,
             };
             // Or else it could be the value of another series in the same record.
-            if !is_still(arena, at, seen) || !self.is_registered() {
+            if !is_still(entry, seen) || !is_registered() {
                 continue;
             }
             let labels = match identity.gauge_mode {

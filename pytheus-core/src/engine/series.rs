@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::arena::Arena;
-use super::entries::{Key, MAX_TEXT_BYTES, State, state};
+use super::entries::{Entry, Key, MAX_TEXT_BYTES, State, state};
 use super::exemplars;
 use super::families::{Body, MOST_TURNS, endless};
 use super::index::{Index, Position};
@@ -412,14 +412,14 @@ pub(super) fn read_key(arena: &Arena, at: u32, text: &mut Vec<u8>) -> Option<Sta
         return None;
     }
     arena.copy_text(at, text);
-    is_still(arena, at, seen).then_some(seen)
+    is_still(entry, seen).then_some(seen)
 }
 
 /// Whether the series is the one that was `seen`, and shown, so that what was read of it since is
 /// its own.
-pub(super) fn is_still(arena: &Arena, at: u32, seen: State) -> bool {
+pub(super) fn is_still(entry: &Entry, seen: State) -> bool {
     fence(Ordering::Acquire);
-    let now = arena.entry(at).state();
+    let now = entry.state();
     now.is_shown() && now.with(state::LIVE) == seen.with(state::LIVE)
 }
 
