@@ -80,6 +80,7 @@ mod registry;
 mod table;
 mod time;
 mod visit;
+pub mod write_behind;
 
 pub use backend::{Backend, BackendConfig, Collection, Source, Storage, Visit};
 pub use error::{

@@ -1,0 +1,2 @@
+//! Metrics shared by processes of many hosts through Redis.
+#![forbid(unsafe_code)]
