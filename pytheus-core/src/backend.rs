@@ -124,6 +124,12 @@ impl Debug for Collection {
     }
 }
 
+impl Visit for Collection {
+    fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
+        self.0.visit(visitor)
+    }
+}
+
 /// What stands behind a [`Collection`].
 ///
 /// # Examples
@@ -147,7 +153,7 @@ impl Debug for Collection {
 /// assert!(page.ends_with(b"up 1\n"));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub trait Visit: Send {
+pub trait Visit: Send + Sync {
     /// Shows everything to `visitor`: families in name order, series in a stable order.
     ///
     /// # Errors
@@ -156,7 +162,7 @@ pub trait Visit: Send {
     fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop>;
 }
 
-impl<V: Visit + Sync + ?Sized> Visit for Arc<V> {
+impl<V: Visit + ?Sized> Visit for Arc<V> {
     fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
         (**self).visit(visitor)
     }

@@ -3,6 +3,7 @@
 use super::{At, handle};
 use crate::LabelError;
 use crate::cells::GaugeCell;
+use crate::engine::GaugeCells;
 use crate::primitive::Ordering;
 use crate::visit::FamilyDesc;
 use std::sync::Arc;
@@ -80,6 +81,9 @@ impl StateSet {
                 let changed = |bits| Some(change(bits));
                 // Never fails: `changed` always has an answer.
                 let _ = place.shared().fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
+                if matches!(place.gauge_cells(), GaugeCells::Tracked) {
+                    place.note_set();
+                }
             }
             // A cell has no compare-and-swap: of two changes at once one may be lost.
             At::Cell(cell) => cell.set(change(cell.get().unwrap_or_default() as u64) as f64),
