@@ -20,10 +20,12 @@
 mod certificates;
 mod port;
 mod process;
+mod proxy;
 mod server;
 mod wait;
 
 pub use certificates::Certificates;
+pub use proxy::{Harm, HarmKind, Proxy};
 pub use redis;
 pub use server::{Server, ServerBuilder, SlowCommand, Snapshot};
 pub use wait::eventually;
