@@ -18,14 +18,20 @@
 #![forbid(unsafe_code)]
 
 mod certificates;
+mod cluster;
 mod port;
 mod process;
 mod proxy;
+mod replication;
+mod sentinels;
 mod server;
 mod wait;
 
 pub use certificates::Certificates;
+pub use cluster::{Cluster, SlotMove};
 pub use proxy::{Harm, HarmKind, Proxy};
 pub use redis;
+pub use replication::Replication;
+pub use sentinels::Sentinels;
 pub use server::{Server, ServerBuilder, SlowCommand, Snapshot};
 pub use wait::eventually;

@@ -117,6 +117,11 @@ impl Server {
         self.port.number()
     }
 
+    /// The port on which it talks to the other nodes of its cluster.
+    pub(crate) fn bus_port(&self) -> Option<u16> {
+        self.bus.as_ref().map(Port::number)
+    }
+
     /// `redis://127.0.0.1:PORT`, with TLS `rediss://…`.
     pub fn url(&self) -> String {
         let scheme = if self.certificates.is_some() { "rediss" } else { "redis" };
