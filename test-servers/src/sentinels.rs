@@ -18,9 +18,11 @@ const FAILOVER_TIMEOUT_MS: u32 = 1500;
 
 /// The sentinels' usual pauses are seconds, and half a minute after they noticed that they
 /// themselves were stopped or late (`TILT`); tests have less time. In milliseconds.
-const PERIODS: [(&str, u32); 5] = [
+const PERIODS: [(&str, u32); 6] = [
     ("ASK-PERIOD", 100),
     ("INFO-PERIOD", 200),
+    // How long a link that gives no answer is kept before the next is tried.
+    ("MIN-LINK-RECONNECT-PERIOD", 1000),
     ("PING-PERIOD", 100),
     ("PUBLISH-PERIOD", 100),
     ("TILT-PERIOD", 1000),
