@@ -23,7 +23,9 @@ const PERIODS: [(&str, u32); 6] = [
     ("INFO-PERIOD", 200),
     // How long a link that gives no answer is kept before the next is tried.
     ("MIN-LINK-RECONNECT-PERIOD", 1000),
-    ("PING-PERIOD", 100),
+    // A replica whose last `INFO` is older than five of these is not promoted, and while the master
+    // is down a sentinel asks for that once a second, whatever `INFO-PERIOD` says.
+    ("PING-PERIOD", 300),
     ("PUBLISH-PERIOD", 100),
     ("TILT-PERIOD", 1000),
 ];
