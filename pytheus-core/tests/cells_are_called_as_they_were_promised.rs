@@ -196,6 +196,36 @@ fn a_gauge_cell_is_told_what_was_done() {
 }
 
 #[test]
+fn a_state_set_keeps_its_other_states_where_nothing_is_read_back() {
+    let (registry, calls) = noting();
+    let family = registry.state_set("st", "help").states(["a", "b", "c"]).label_names(["l"]);
+    let family = family.register().unwrap();
+    family.with(["1"]).only("a").unwrap();
+    family.with(["1"]).set("c", true).unwrap();
+    family.with(["2"]).set("b", true).unwrap();
+    family.with(["1"]).set("a", false).unwrap();
+    let told = ["gauge st{l=\"1\"}", "set 1", "set 5", "gauge st{l=\"2\"}", "set 2", "set 4"];
+    assert_eq!(calls.take(), told);
+    assert_eq!(family.with(["1"]).is_active("c"), None, "what is not read back is not told");
+}
+
+#[test]
+fn the_last_that_is_told_of_states_is_what_all_changes_come_to() {
+    let (registry, calls) = noting();
+    let states = ["0", "1", "2", "3", "4", "5", "6", "7"];
+    let set = registry.state_set("st", "help").states(states).register().unwrap();
+    for _ in 0..200 {
+        set.only("0").unwrap();
+        std::thread::scope(|scope| {
+            for state in &states[1..] {
+                scope.spawn(|| set.set(state, true).unwrap());
+            }
+        });
+        assert_eq!(calls.take().last().unwrap(), "set 255");
+    }
+}
+
+#[test]
 fn a_histogram_cell_is_read_with_a_place_per_bucket() {
     let (registry, _) = noting();
     let histogram = registry.histogram("h", "help").buckets([1.0, 2.0]).register().unwrap();
