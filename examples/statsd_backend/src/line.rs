@@ -1,0 +1,115 @@
+//! Lines: how they are written, and how they are sent.
+
+use std::fmt;
+use std::io::{ErrorKind, Result, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The most that a datagram holds, in bytes: what fits one packet of an Ethernet, by StatsD's
+/// documentation of its metric types.
+const MAX_BYTES: usize = 1432;
+
+/// Where lines go, and how many did not.
+pub(crate) struct Outlet {
+    socket: UdpSocket,
+    dropped: AtomicU64,
+}
+
+impl Outlet {
+    pub(crate) fn connect(address: &str) -> Result<Self> {
+        let address = address.to_socket_addrs()?.next().ok_or(ErrorKind::AddrNotAvailable)?;
+        let socket = match address.is_ipv4() {
+            true => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?,
+            false => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?,
+        };
+        socket.connect(address)?;
+        socket.set_nonblocking(true)?; // an update waits for nothing
+        Ok(Self { socket, dropped: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn drop_one(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn send(&self, datagram: &[u8]) {
+        let mut sent = self.socket.send(datagram);
+        if is_refused(&sent) {
+            // That was an earlier datagram, to which somebody answered that nobody listens. This one
+            // was not tried.
+            self.drop_one();
+            sent = self.socket.send(datagram);
+        }
+        if sent.is_err() {
+            self.drop_one();
+        }
+    }
+}
+
+fn is_refused(sent: &Result<usize>) -> bool {
+    sent.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// A series: all that is the same in each of its lines.
+pub(crate) struct Line {
+    name: String,
+    /// `|#method:GET,code:200`, or nothing.
+    tags: String,
+    outlet: Arc<Outlet>,
+}
+
+impl Line {
+    pub(crate) fn new(prefix: Option<&str>, name: &str, outlet: Arc<Outlet>) -> Self {
+        let name = prefix.map_or(name.into(), |prefix| format!("{prefix}.{name}"));
+        Self { name: harmless_name(&name), tags: String::new(), outlet }
+    }
+
+    /// Adds a tag, unless it has no value.
+    pub(crate) fn tag(&mut self, name: &str, value: &str) {
+        if value.is_empty() {
+            return;
+        }
+        self.tags.push_str(if self.tags.is_empty() { "|#" } else { "," });
+        self.tags.push_str(&harmless_name(name));
+        self.tags.push(':');
+        self.tags.push_str(&harmless_value(value));
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn tags(&self) -> &str {
+        &self.tags
+    }
+
+    /// Sends `update`, which says `value`. Allocates nothing, waits for nothing.
+    pub(crate) fn send(&self, value: f64, update: fmt::Arguments<'_>) {
+        let mut datagram = [0; MAX_BYTES];
+        let mut rest = &mut datagram[..];
+        let written = write!(rest, "{}:{update}{}", self.name, self.tags);
+        let free = rest.len();
+        // Statsd has no word for NaN and infinities; what is too long is not written.
+        if value.is_finite() && written.is_ok() {
+            self.outlet.send(&datagram[..MAX_BYTES - free]);
+        } else {
+            self.outlet.drop_one();
+        }
+    }
+}
+
+/// A name as DogStatsD has it, without what means something in a line.
+fn harmless_name(name: &str) -> String {
+    let is_harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    name.chars().map(|c| if is_harmless(c) { c } else { '_' }).collect()
+}
+
+/// A tag's value, likewise.
+fn harmless_value(value: &str) -> String {
+    let is_harmless = |c: char| !c.is_control() && !matches!(c, '|' | ':' | '#' | ',' | '@');
+    value.chars().map(|c| if is_harmless(c) { c } else { '_' }).collect()
+}
