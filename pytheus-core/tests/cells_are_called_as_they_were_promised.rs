@@ -5,7 +5,7 @@ use pytheus_core::{
     Backend, BackendError, BackendErrorKind, Counter, Family, FamilyDesc, Kind, Labels, Number,
     RegisterError, Registry, Stop, Storage, Value, Visitor,
 };
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Barrier, Mutex, OnceLock};
 
 /// What was called, in order.
 #[derive(Debug, Clone, Default)]
@@ -209,20 +209,63 @@ fn a_state_set_keeps_its_other_states_where_nothing_is_read_back() {
     assert_eq!(family.with(["1"]).is_active("c"), None, "what is not read back is not told");
 }
 
-#[test]
-fn the_last_that_is_told_of_states_is_what_all_changes_come_to() {
-    let (registry, calls) = noting();
-    let states = ["0", "1", "2", "3", "4", "5", "6", "7"];
-    let set = registry.state_set("st", "help").states(states).register().unwrap();
-    for _ in 0..200 {
-        set.only("0").unwrap();
-        std::thread::scope(|scope| {
-            for state in &states[1..] {
-                scope.spawn(|| set.set(state, true).unwrap());
-            }
-        });
-        assert_eq!(calls.take().last().unwrap(), "set 255");
+/// Notes what a state set is set to, and takes long over the first state alone.
+#[derive(Clone)]
+struct Slow {
+    told: Arc<Mutex<Vec<f64>>>,
+    begins: Arc<Barrier>,
+    ends: Arc<Barrier>,
+}
+
+impl GaugeCell for Slow {
+    fn set(&self, value: f64) {
+        if value == 1.0 {
+            self.begins.wait();
+            self.ends.wait();
+        }
+        self.told.lock().unwrap().push(value);
     }
+
+    fn add(&self, _: f64) {
+        unreachable!("a state set is set");
+    }
+}
+
+impl Cells for Slow {
+    fn counter(
+        &self,
+        family: &FamilyDesc,
+        labels: Labels<'_>,
+    ) -> Result<Arc<dyn CounterCell>, BackendError> {
+        Heap.counter(family, labels)
+    }
+
+    fn gauge(&self, _: &FamilyDesc, _: Labels<'_>) -> Result<Arc<dyn GaugeCell>, BackendError> {
+        Ok(Arc::new(self.clone()))
+    }
+
+    fn histogram(
+        &self,
+        family: &FamilyDesc,
+        labels: Labels<'_>,
+    ) -> Result<Arc<dyn HistogramCell>, BackendError> {
+        Heap.histogram(family, labels)
+    }
+}
+
+#[test]
+fn a_cell_is_told_last_what_all_changes_of_its_states_come_to() {
+    let barrier = || Arc::new(Barrier::new(2));
+    let cells = Slow { told: Arc::default(), begins: barrier(), ends: barrier() };
+    let registry = Registry::new(OnCells(Storage::cells(cells.clone())));
+    let set = registry.state_set("st", "help").states(["a", "b"]).register().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| set.set("a", true).unwrap());
+        cells.begins.wait();
+        set.set("b", true).unwrap(); // while the cell is being told of the other
+        cells.ends.wait();
+    });
+    assert_eq!(*cells.told.lock().unwrap(), [3.0, 1.0, 3.0]);
 }
 
 #[test]

@@ -7,15 +7,14 @@ use std::sync::Arc;
 
 /// Hands out the cells. The core asks once per series and keeps what it gets.
 pub(crate) struct Lines {
-    prefix: Option<String>,
-    outlet: Arc<Outlet>,
+    pub(crate) prefix: Option<String>,
+    pub(crate) outlet: Arc<Outlet>,
 }
 
-impl Lines {
-    pub(crate) fn new(prefix: Option<String>, outlet: Arc<Outlet>) -> Self {
-        Self { prefix, outlet }
-    }
+/// A cell, or why there is none; here there always is one.
+type Made<C> = Result<Arc<C>, BackendError>;
 
+impl Lines {
     /// All that is the same in every update is made here, once.
     fn line(&self, family: &FamilyDesc, labels: Labels<'_>, state: Option<&str>) -> Line {
         let name = &family.identity.name;
@@ -27,20 +26,12 @@ impl Lines {
 }
 
 impl Cells for Lines {
-    fn counter(
-        &self,
-        family: &FamilyDesc,
-        labels: Labels<'_>,
-    ) -> Result<Arc<dyn CounterCell>, BackendError> {
+    fn counter(&self, family: &FamilyDesc, labels: Labels<'_>) -> Made<dyn CounterCell> {
         Ok(Arc::new(self.line(family, labels, None)))
     }
 
     // Gauges, up-down counters and infos, which are set to 1; and state sets, which need more lines.
-    fn gauge(
-        &self,
-        family: &FamilyDesc,
-        labels: Labels<'_>,
-    ) -> Result<Arc<dyn GaugeCell>, BackendError> {
+    fn gauge(&self, family: &FamilyDesc, labels: Labels<'_>) -> Made<dyn GaugeCell> {
         if family.identity.kind == Kind::StateSet {
             let states = family.identity.states.iter();
             let lines = states.map(|state| self.line(family, labels, Some(state)));
@@ -50,11 +41,7 @@ impl Cells for Lines {
     }
 
     // Histograms and summaries.
-    fn histogram(
-        &self,
-        family: &FamilyDesc,
-        labels: Labels<'_>,
-    ) -> Result<Arc<dyn HistogramCell>, BackendError> {
+    fn histogram(&self, family: &FamilyDesc, labels: Labels<'_>) -> Made<dyn HistogramCell> {
         Ok(Arc::new(self.line(family, labels, None)))
     }
 }
@@ -72,7 +59,7 @@ impl GaugeCell for Line {
     fn set(&self, value: f64) {
         if value.is_sign_negative() {
             // A sign moves the gauge, so this is from zero.
-            let (name, tags) = (self.name(), self.tags());
+            let Self { name, tags, .. } = self;
             self.send(value, format_args!("0|g{tags}\n{name}:{value}|g"));
         } else {
             self.send(value, format_args!("{value}|g"));

@@ -64,8 +64,8 @@ pub use config::StatsdConfig;
 use cells::Lines;
 use line::Outlet;
 use pytheus_core::{Backend, BackendError, BackendErrorKind, Storage};
-use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The backend that sends every update to a statsd server.
 ///
@@ -85,7 +85,7 @@ use std::sync::Arc;
 /// assert_eq!(statsd.dropped(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Statsd {
     storage: Storage,
     outlet: Arc<Outlet>,
@@ -105,13 +105,14 @@ impl Statsd {
             let message = format!("cannot send to {address:?}");
             BackendError::new("statsd", BackendErrorKind::Unavailable, message).with_source(error)
         })?;
-        let storage = Storage::cells(Lines::new(config.prefix, outlet.clone()));
+        let storage = Storage::cells(Lines { prefix: config.prefix, outlet: outlet.clone() });
         Ok(Self { storage, outlet })
     }
 
-    /// How many updates were dropped, as far as this host knows.
+    /// How many updates were dropped, as far as this host knows. `Debug` shows it too, for whoever has
+    /// a `dyn Backend`.
     pub fn dropped(&self) -> u64 {
-        self.outlet.dropped()
+        self.outlet.dropped.load(Ordering::Relaxed)
     }
 }
 
@@ -124,12 +125,5 @@ impl Backend for Statsd {
     // shows the families and what the core knows by itself. The provided methods do just that.
     fn storage(&self) -> Storage {
         self.storage.clone()
-    }
-}
-
-/// Shows what was dropped, for whoever has it as a `dyn Backend`.
-impl fmt::Debug for Statsd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Statsd").field("dropped", &self.dropped()).finish_non_exhaustive()
     }
 }

@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const MAX_BYTES: usize = 1432;
 
 /// Where lines go, and how many did not.
+#[derive(Debug)]
 pub(crate) struct Outlet {
     socket: UdpSocket,
-    dropped: AtomicU64,
+    pub(crate) dropped: AtomicU64,
 }
 
 impl Outlet {
@@ -28,19 +29,14 @@ impl Outlet {
         Ok(Self { socket, dropped: AtomicU64::new(0) })
     }
 
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
     fn drop_one(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     fn send(&self, datagram: &[u8]) {
         let mut sent = self.socket.send(datagram);
-        if is_refused(&sent) {
-            // That was an earlier datagram, to which somebody answered that nobody listens. This one
-            // was not tried.
+        if sent.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
+            // The answer to an earlier datagram: nobody listens. This one was not tried.
             self.drop_one();
             sent = self.socket.send(datagram);
         }
@@ -50,15 +46,11 @@ impl Outlet {
     }
 }
 
-fn is_refused(sent: &Result<usize>) -> bool {
-    sent.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
-}
-
 /// A series: all that is the same in each of its lines.
 pub(crate) struct Line {
-    name: String,
+    pub(crate) name: String,
     /// `|#method:GET,code:200`, or nothing.
-    tags: String,
+    pub(crate) tags: String,
     outlet: Arc<Outlet>,
 }
 
@@ -77,14 +69,6 @@ impl Line {
         self.tags.push_str(&harmless_name(name));
         self.tags.push(':');
         self.tags.push_str(&harmless_value(value));
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(crate) fn tags(&self) -> &str {
-        &self.tags
     }
 
     /// Sends `update`, which says `value`. Allocates nothing, waits for nothing.
@@ -112,4 +96,32 @@ fn harmless_name(name: &str) -> String {
 fn harmless_value(value: &str) -> String {
     let is_harmless = |c: char| !c.is_control() && !matches!(c, '|' | ':' | '#' | ',' | '@');
     value.chars().map(|c| if is_harmless(c) { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn the_socket_waits_for_nothing() {
+        let outlet = Outlet::connect("127.0.0.1:8125").unwrap();
+        let (done, is_done) = mpsc::channel();
+        // Nobody sends anything back, so a socket that waits does so for ever.
+        thread::spawn(move || done.send(outlet.socket.recv(&mut [0])));
+        assert!(is_done.recv_timeout(Duration::from_secs(30)).is_ok(), "it waits");
+    }
+
+    #[test]
+    fn an_address_of_the_sixth_version_is_sent_to_as_well() {
+        let Ok(server) = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)) else { return };
+        server.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let outlet = Outlet::connect(&server.local_addr().unwrap().to_string()).unwrap();
+        Line::new(None, "hits_total", Arc::new(outlet)).send(1.0, format_args!("1|c"));
+        let mut datagram = [0; 64];
+        let bytes = server.recv(&mut datagram).unwrap();
+        assert_eq!(datagram[..bytes], *b"hits_total:1|c");
+    }
 }

@@ -21,7 +21,8 @@ fn with_nobody_listening_updates_go_on_and_are_counted() {
     // The system says of each that nobody listens when the next one is sent, unless it is too busy
     // to say so every time.
     assert!((1..=1_000).contains(&statsd.dropped()), "{statsd:?}");
-    assert_eq!(format!("{statsd:?}"), format!("Statsd {{ dropped: {}, .. }}", statsd.dropped()));
+    let shown = format!("{statsd:?}");
+    assert!(shown.contains(&format!("dropped: {} ", statsd.dropped())), "{shown}");
     statsd_is_as_good_as_new(&statsd, &registry);
 }
 
