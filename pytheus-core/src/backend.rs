@@ -16,7 +16,7 @@
 //!
 //! For a store that is told of every update at once and adds up by itself: a statsd server, a trace, a
 //! log. An update is a call of your code: it costs a virtual call and what you do there, a system call
-//! of a microsecond, say, where memory takes a nanosecond. In return nothing is ever pending, so a
+//! of some microseconds, say, where memory takes a nanosecond. In return nothing is ever pending, so a
 //! killed process loses nothing that it had told. A store that is never asked has nothing to scrape.
 //!
 //! Choose memory where updates are frequent and somebody scrapes; what has to wait for its store (a
