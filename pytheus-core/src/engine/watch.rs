@@ -175,8 +175,13 @@ impl Family {
             Kind::Info | Kind::Unknown => {}
         }
         // Or else they could be the numbers of another series.
-        is_still(entry, seen).then(|| {
-            Look { at, unique: unique(seen), values: &scratch[..], was_set, created, cells }
+        is_still(entry, seen).then(|| Look {
+            at,
+            unique: unique(seen),
+            values: &scratch[..],
+            was_set,
+            created,
+            cells,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Gauges.
 
 use super::{Amount, At, handle};
-use crate::cells::GaugeCell;
+use crate::cells::{Cells, GaugeCell};
 use crate::engine::GaugeCells;
 use crate::primitive::Ordering;
 use crate::visit::FamilyDesc;
@@ -31,7 +31,7 @@ pub struct Gauge {
     at: At<dyn GaugeCell>,
 }
 
-handle!(Gauge, GaugeCell, Gauge, gauge);
+handle!(Gauge, dyn GaugeCell, Gauge, Cells::gauge);
 
 impl Gauge {
     fn from_parts(at: At<dyn GaugeCell>, _: &Arc<FamilyDesc>) -> Self {

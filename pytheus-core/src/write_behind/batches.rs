@@ -16,11 +16,23 @@ pub(super) struct Ref {
 /// Changes of one thing.
 #[derive(Debug, Clone)]
 pub(super) enum Item {
-    Describe { family: u32 },
+    Describe {
+        family: u32,
+    },
     /// So many of the deltas; none to say that it is there.
-    Series { at: Ref, deltas: u32 },
-    Remove { family: Box<str>, labels: Box<str>, shape: Shape, series: u32 },
-    Drop { family: Box<str> },
+    Series {
+        at: Ref,
+        deltas: u32,
+    },
+    Remove {
+        family: Box<str>,
+        labels: Box<str>,
+        shape: Shape,
+        series: u32,
+    },
+    Drop {
+        family: Box<str>,
+    },
 }
 
 /// A batch.

@@ -15,7 +15,8 @@ pub(super) fn identity(desc: &FamilyDesc) -> Vec<u8> {
 
 /// The order of the label names, and the help text.
 pub(super) fn details(desc: &FamilyDesc, order: &[String]) -> Vec<u8> {
-    let names = Identity { label_names: Some(order.to_vec()), ..Identity::new("", desc.identity.kind) };
+    let names =
+        Identity { label_names: Some(order.to_vec()), ..Identity::new("", desc.identity.kind) };
     let order = encode_identity(&names);
     let mut bytes = (order.len() as u32).to_le_bytes().to_vec();
     bytes.extend_from_slice(&order);

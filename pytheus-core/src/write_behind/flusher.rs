@@ -38,7 +38,8 @@ pub(super) fn spawn<S: Store>(
     let builder = thread::Builder::new().name(format!("pytheus-{}", S::NAME));
     let run = move || {
         let client = Client::new("");
-        Flusher { open, store: None, client, due: None, refreshed: None, pause: None }.run(&weak, first);
+        Flusher { open, store: None, client, due: None, refreshed: None, pause: None }
+            .run(&weak, first);
     };
     let handle = builder.spawn(run).map_err(|error| {
         let message = "no thread can be made to write to the store";
@@ -164,7 +165,11 @@ impl<S: Store> Flusher<S> {
         let mut contents = Contents::new();
         block_on(store.read(&mut contents))?;
         shared.ledger.lock().learn_families(&contents);
-        Ok(Collection::new(Shown::new(contents, own::metrics(shared), &shared.options.client_label)))
+        Ok(Collection::new(Shown::new(
+            contents,
+            own::metrics(shared),
+            &shared.options.client_label,
+        )))
     }
 
     fn close(&mut self, shared: &Shared) {
@@ -279,7 +284,10 @@ async fn send<S: Store>(
             // What an answer changes, so that one that changes nothing is noticed.
             let before = Some((position, outgoing.number(0)));
             if before == last {
-                let message = format!("shard {shard} neither took batch {:?} nor refused it", outgoing.number(0));
+                let message = format!(
+                    "shard {shard} neither took batch {:?} nor refused it",
+                    outgoing.number(0)
+                );
                 return Err(BackendError::new(S::NAME, BackendErrorKind::Other, message));
             }
             last = before;

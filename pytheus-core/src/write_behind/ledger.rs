@@ -5,8 +5,8 @@
 //! difference for each series, however long the store is away.
 
 use super::batches::{Frozen, Item, Ref, Shard};
-use super::rows::{Described, FamilyRows};
 use super::contents::Contents;
+use super::rows::{Described, FamilyRows};
 use super::store::Client;
 use crate::engine::{Engine, Family, Look, LookScratch, WatchedId};
 use crate::visit::{FamilyDesc, Identity};
@@ -60,9 +60,22 @@ pub(super) struct Totals {
 
 /// What happened to a series or a family beside the looks.
 pub(super) enum Event {
-    Remove { family: WatchedId, key: Box<str> },
-    Expire { family: WatchedId, key: Box<str>, at: u32, unique: u64, values: Box<[u64]>, was_set: bool, created: SystemTime },
-    Unregister { name: Box<str> },
+    Remove {
+        family: WatchedId,
+        key: Box<str>,
+    },
+    Expire {
+        family: WatchedId,
+        key: Box<str>,
+        at: u32,
+        unique: u64,
+        values: Box<[u64]>,
+        was_set: bool,
+        created: SystemTime,
+    },
+    Unregister {
+        name: Box<str>,
+    },
 }
 
 /// How batches are made and kept.
@@ -196,7 +209,8 @@ impl Ledger {
         self.drop_families(&families);
         for (desc, family) in &families {
             // Another registry, or another program, changed the help.
-            if let Some(rows) = self.by_id.get(&family.id()).and_then(|at| self.families[*at as usize].as_mut())
+            if let Some(rows) =
+                self.by_id.get(&family.id()).and_then(|at| self.families[*at as usize].as_mut())
                 && rows.desc.help != desc.help
             {
                 rows.desc.help.clone_from(&desc.help);
@@ -206,7 +220,9 @@ impl Ledger {
             }
         }
         self.describe();
-        self.shards.iter_mut().for_each(|shard| shard.expire(now, limits.window, limits.window_bytes));
+        self.shards
+            .iter_mut()
+            .for_each(|shard| shard.expire(now, limits.window, limits.window_bytes));
         self.forget_departed();
         Pass { families, next: 0, row: 0, now, is_done: false }
     }
@@ -332,8 +348,8 @@ impl Ledger {
                 return;
             }
             let before = batch.deltas.len();
-            let mut is_told = rows.is_changed(place, &look)
-                && rows.take(place, &look, now, &mut batch.deltas);
+            let mut is_told =
+                rows.is_changed(place, &look) && rows.take(place, &look, now, &mut batch.deltas);
             if has_exemplars {
                 rows.take_exemplars(place, &look, &mut batch.deltas);
                 is_told |= batch.deltas.len() > before;
@@ -462,12 +478,7 @@ impl Ledger {
     }
 }
 
-fn depart(
-    rows: &mut FamilyRows,
-    departed: &mut HashMap<u64, Departed>,
-    place: usize,
-    pass: u64,
-) {
+fn depart(rows: &mut FamilyRows, departed: &mut HashMap<u64, Departed>, place: usize, pass: u64) {
     if let Some((row, taken)) = rows.vacate(place) {
         departed.entry(row.unique).or_insert(Departed {
             series: row.series,

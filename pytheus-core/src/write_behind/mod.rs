@@ -23,6 +23,6 @@ pub use contents::{Contents, SeriesContents};
 pub use options::{Options, Unavailable};
 pub use shared::Status;
 pub use store::{
-    Amount, Batch, Change, Client, ClientId, Owner, Position, RARE, Receipt, Refusal, Series, Shape,
-    Store,
+    Amount, Batch, Change, Client, ClientId, Owner, Position, RARE, Receipt, Refusal, Series,
+    Shape, Store,
 };

@@ -102,9 +102,7 @@ impl FamilyRows {
             Kind::Gauge => vec![Told::Gauge],
             Kind::StateSet => vec![Told::States],
             Kind::Summary => vec![Told::Whole(0), Told::Sum(1)],
-            Kind::Histogram => {
-                (0..buckets).map(Told::Whole).chain([Told::Sum(buckets)]).collect()
-            }
+            Kind::Histogram => (0..buckets).map(Told::Whole).chain([Told::Sum(buckets)]).collect(),
             Kind::Info | Kind::Unknown => Vec::new(),
         };
         let is_set = matches!(identity.kind, Kind::Gauge | Kind::StateSet);

@@ -206,7 +206,8 @@ impl<'a> FamilyShown<'a> {
         let (counts, exemplars, active): (Vec<u64>, Vec<_>, Vec<bool>);
         let value = match identity.kind {
             Kind::Counter => {
-                let (whole, fractions) = (numbers.count(0), unmark(numbers.fractions, numbers.markers));
+                let (whole, fractions) =
+                    (numbers.count(0), unmark(numbers.fractions, numbers.markers));
                 let total = if fractions == 0.0 {
                     Number::Int(whole)
                 } else {
@@ -261,10 +262,14 @@ impl<'a> FamilyShown<'a> {
             _ if owned.is_empty() => return Ok(()),
             // Where a value is none, so is the least of them, and the greatest.
             GaugeMode::Min | GaugeMode::LiveMin => {
-                return show(values.reduce(|a, b| if a <= b || a.is_nan() { a } else { b }).unwrap_or(0.0));
+                return show(
+                    values.reduce(|a, b| if a <= b || a.is_nan() { a } else { b }).unwrap_or(0.0),
+                );
             }
             GaugeMode::Max | GaugeMode::LiveMax => {
-                return show(values.reduce(|a, b| if a >= b || a.is_nan() { a } else { b }).unwrap_or(0.0));
+                return show(
+                    values.reduce(|a, b| if a >= b || a.is_nan() { a } else { b }).unwrap_or(0.0),
+                );
             }
             GaugeMode::Sum | GaugeMode::LiveSum => return show(values.sum()),
             GaugeMode::LiveMostRecent => {

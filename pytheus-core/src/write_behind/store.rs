@@ -376,7 +376,9 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Conflict { .. } => f.write_str("another program describes the family differently"),
+            Self::Conflict { .. } => {
+                f.write_str("another program describes the family differently")
+            }
             Self::NotDescribed => f.write_str("the family is not described"),
             Self::Other(why) => f.write_str(why),
         }
