@@ -374,25 +374,34 @@ impl Ledger {
     // ── what looks do not show ──────────────────────────────────────────────────────────────────
 
     fn take_events(&mut self, events: Vec<Event>, now: Duration) {
+        // What comes after the removal of a series is another series, so the order among them says
+        // nothing, and once is enough.
+        let mut removed = HashSet::new();
+        let mut batches: Vec<Frozen> = self.shards.iter().map(|_| Frozen::default()).collect();
         for event in events {
             match event {
                 Event::Unregister { name } => {
                     self.known.remove(&*name);
                     for shard in self.shards_of(&name) {
-                        let items = vec![Item::Drop { family: name.clone() }];
-                        self.shards[shard].freeze(Frozen { items, ..Frozen::default() });
+                        batches[shard].items.push(Item::Drop { family: name.clone() });
                     }
                 }
                 Event::Remove { family, key } => {
                     let Some(at) = self.by_id.get(&family) else { continue };
                     let Some(rows) = &self.families[*at as usize] else { continue };
                     let (Some(shard), shape) = (rows.shard, rows.shape) else { continue };
-                    let family = rows.desc.identity.name.as_str().into();
+                    let name = rows.desc.identity.name.as_str().into();
                     let labels = shared_key(rows, &key).into();
-                    let series = self.next_series;
-                    self.next_series = self.next_series.wrapping_add(1);
-                    let items = vec![Item::Remove { family, labels, shape, series }];
-                    self.shards[shard].freeze(Frozen { items, ..Frozen::default() });
+                    if removed.insert((family, key)) {
+                        let series = self.next_series;
+                        self.next_series = self.next_series.wrapping_add(1);
+                        batches[shard].items.push(Item::Remove {
+                            family: name,
+                            labels,
+                            shape,
+                            series,
+                        });
+                    }
                 }
                 Event::Expire { family, key, at, unique, values, was_set, created } => {
                     let Some(index) = self.by_id.get(&family).copied() else { continue };
@@ -400,6 +409,9 @@ impl Ledger {
                     self.take_last(index, &look, &key, now);
                 }
             }
+        }
+        for (shard, batch) in self.shards.iter_mut().zip(batches) {
+            shard.freeze(batch);
         }
     }
 

@@ -38,9 +38,10 @@ pub struct Options {
     pub at_start: Unavailable,
     /// What becomes of a scrape when the store cannot be reached.
     pub at_scrape: Unavailable,
-    /// What this client is called: the value of the label that tells gauges of several clients apart. The
-    /// name of the host and the number of the process, `web-1:4711`, unless said otherwise.
-    pub client_name: Option<String>,
+    /// What this client is called: the value of the label that tells gauges of several clients apart.
+    /// `{pid}` in it is the number of the process, another one in a forked child, and `{host}` the name of
+    /// the host. `{pid}` unless said otherwise; where clients are on several hosts, `{host}:{pid}`.
+    pub client_name: String,
     /// The name of that label: `pid` unless said otherwise.
     pub client_label: String,
     /// What tells the time. The system's clocks unless said otherwise.
@@ -76,7 +77,7 @@ impl Default for Options {
             window_bytes: 16 << 20,
             at_start: Unavailable::Fail,
             at_scrape: Unavailable::Fail,
-            client_name: None,
+            client_name: "{pid}".to_owned(),
             client_label: "pid".to_owned(),
             clock: Arc::new(SystemClock::new()),
         }
@@ -86,13 +87,11 @@ impl Default for Options {
 impl Options {
     /// What this client is called now: another name in a forked child.
     pub(super) fn name(&self) -> String {
-        self.client_name.clone().unwrap_or_else(|| {
-            let process = std::process::id();
-            match host() {
-                Some(host) => format!("{host}:{process}"),
-                None => process.to_string(),
-            }
-        })
+        let name = self.client_name.replace("{pid}", &std::process::id().to_string());
+        if !name.contains("{host}") {
+            return name;
+        }
+        name.replace("{host}", &host().unwrap_or_default())
     }
 }
 

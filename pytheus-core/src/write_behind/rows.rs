@@ -243,6 +243,7 @@ impl FamilyRows {
     ) -> bool {
         let before = deltas.len();
         let (told, owner) = (&self.told, self.owner);
+        let is_signed = self.desc.identity.kind == Kind::UpDownCounter;
         let width = told.len();
         let taken = &mut self.taken[place * width..(place + 1) * width];
         let row = &mut self.rows[place];
@@ -255,10 +256,21 @@ impl FamilyRows {
                 continue;
             }
             match *told {
-                Told::Whole(field) => {
-                    // The difference of what grew, or of what went up and down, as it is.
-                    let delta = (value.wrapping_sub(*taken)) as i64;
+                Told::Whole(field) if is_signed => {
+                    let (is, was) = (*value as i64, *taken as i64);
+                    let delta = is.saturating_sub(was);
                     deltas.push(Delta::Add(field, Amount::Int(delta)));
+                    *taken = was.saturating_add(delta) as u64;
+                }
+                Told::Whole(field) => {
+                    let (is, was) = (split(*value), split(*taken));
+                    if is.0 != was.0 {
+                        deltas.push(Delta::Add(field, Amount::Int(is.0 - was.0)));
+                    }
+                    if is.1 != was.1 {
+                        let more = Amount::Float((is.1 - was.1) as f64);
+                        deltas.push(Delta::Add(FRACTIONS, more));
+                    }
                     *taken = *value;
                 }
                 Told::Sum(field) => take_sum(field, taken, f64::from_bits(*value), deltas),
@@ -396,6 +408,12 @@ impl FamilyRows {
         let taken: Vec<u64> = self.taken[cells.clone()].to_vec();
         self.floor[cells].copy_from_slice(&taken);
     }
+}
+
+/// What of a total a store can add up exactly, and the rest.
+fn split(total: u64) -> (i64, u64) {
+    let whole = total.min(i64::MAX as u64);
+    (whole as i64, total - whole)
 }
 
 /// Adds to `deltas` what a sum moved by.

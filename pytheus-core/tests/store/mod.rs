@@ -29,7 +29,6 @@ pub struct State {
     pub calls: usize,
     pub forgotten: Vec<ClientId>,
     next_id: HashMap<(u128, u32), (String, String)>,
-    removed: Vec<(String, String)>,
 }
 
 #[derive(Clone, Default)]
@@ -118,9 +117,17 @@ impl State {
         if holds != batch.follows {
             return Receipt::new(holds);
         }
-        let before = self.clone();
+        let families = self.families.clone();
+        let mut series = Vec::new();
         let mut receipt = Receipt::new(holds);
         for (index, change) in batch.changes.iter().enumerate() {
+            if let Some(one) = change.series() {
+                let name = (one.family.to_owned(), one.labels.to_owned());
+                series.push((name.clone(), self.series.get(&name).cloned()));
+            } else {
+                let all = self.series.iter().filter(|((family, _), _)| family == change.family());
+                series.extend(all.map(|(name, row)| (name.clone(), Some(row.clone()))));
+            }
             if let Err(refusal) = self.change(batch.client, change) {
                 receipt.refused.push((index, refusal));
             }
@@ -131,8 +138,13 @@ impl State {
             self.applied += 1;
             self.changes += batch.changes.len();
         } else {
-            let calls = self.calls;
-            *self = Self { calls, ..before };
+            self.families = families;
+            for (name, row) in series.into_iter().rev() {
+                match row {
+                    Some(row) => self.series.insert(name, row),
+                    None => self.series.remove(&name),
+                };
+            }
         }
         receipt
     }
