@@ -12,4 +12,7 @@ fn open() -> WriteBehind {
     WriteBehind::start(engine, move || Ok(server.connect()), Options::default()).expect("a store")
 }
 
-pytheus_core::conformance!(open);
+pytheus_core::conformance! {
+    open: open,
+    traits: [keeps_idle],
+}

@@ -30,8 +30,8 @@ macro_rules! conformance {
     };
 }
 
-/// Calls a macro with every behaviour by module. `reading` is what compares values, `any` what does
-/// not.
+/// Calls a macro with every behaviour by module. `reading` is what compares values, `idle` what waits
+/// for series to expire and compares values, `any` what does neither.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __conformance_behaviours {
@@ -100,10 +100,10 @@ macro_rules! __conformance_behaviours {
             any a_registration_that_fails_registers_nothing,
         }
         $crate::$then! { $given expiry
-            reading a_series_nobody_uses_expires,
-            reading a_series_somebody_holds_never_expires,
-            reading a_look_up_begins_the_time_anew,
-            reading idle_series_make_room_in_a_full_family,
+            idle a_series_nobody_uses_expires,
+            idle a_series_somebody_holds_never_expires,
+            idle a_look_up_begins_the_time_anew,
+            idle idle_series_make_room_in_a_full_family,
         }
         $crate::$then! { $given scrapes
             any an_untouched_backend_shows_nothing,
@@ -160,6 +160,14 @@ macro_rules! __conformance_test {
     ([write_only $($rest:ident)*] reading $module:ident $behaviour:ident) => {
         #[test]
         #[ignore = "does not apply: the cells of this backend are write-only"]
+        fn $behaviour() {}
+    };
+    ([write_only $($rest:ident)*] idle $module:ident $behaviour:ident) => {
+        $crate::__conformance_test! { [write_only] reading $module $behaviour }
+    };
+    ([keeps_idle $($rest:ident)*] idle $module:ident $behaviour:ident) => {
+        #[test]
+        #[ignore = "does not apply: others may still use what one process does not"]
         fn $behaviour() {}
     };
     ([$other:ident $($rest:ident)*] $needs:ident $module:ident $behaviour:ident) => {

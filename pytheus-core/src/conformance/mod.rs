@@ -134,6 +134,7 @@
 //! | [`write_only`](Traits::write_only) | cells answer `None` when they are read | whatever is about a value |
 //! | [`shared`](Traits::shared) | other processes may write where this one reads | nothing |
 //! | [`few`](Traits::few) | one process can open few of them | nothing, but behaviours use one after the other |
+//! | [`keeps_idle`](Traits::keeps_idle) | what one process does not use stays, because others may | whatever is about series that expire |
 //!
 //! # What is promised
 //!

@@ -144,12 +144,13 @@ pub struct Traits {
     write_only: bool,
     shared: bool,
     few: bool,
+    keeps_idle: bool,
 }
 
 impl Traits {
     /// Values are read back, and nobody but this process writes them.
     pub const fn new() -> Self {
-        Self { write_only: false, shared: false, few: false }
+        Self { write_only: false, shared: false, few: false, keeps_idle: false }
     }
 
     /// Cells are told of updates and answer `None` when they are read. Families, look-ups, infos and
@@ -169,5 +170,11 @@ impl Traits {
     /// unregistered.
     pub const fn few(self) -> Self {
         Self { few: true, ..self }
+    }
+
+    /// A series that expires in one process, because nobody uses it there, stays where it is kept for all
+    /// of them.
+    pub const fn keeps_idle(self) -> Self {
+        Self { keeps_idle: true, ..self }
     }
 }
