@@ -98,7 +98,11 @@ fn client_name(name: &str) -> Result<(), String> {
     if (1..=MOST_NAME_BYTES).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(());
     }
-    Err(wrong("client_name", name, "1 to 128 printable ASCII characters without spaces are possible"))
+    Err(wrong(
+        "client_name",
+        name,
+        "1 to 128 printable ASCII characters without spaces are possible",
+    ))
 }
 
 #[cfg(test)]

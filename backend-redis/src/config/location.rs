@@ -43,8 +43,9 @@ impl Location {
             Scheme::RedisUnix => (vec![socket(hosts, path)?], None),
             Scheme::Redis | Scheme::Rediss => {
                 let default = if sentinels { SENTINEL_PORT } else { PORT };
-                let servers = hosts.split(',').map(|host| host_and_port(host, default)).collect();
-                (servers.map_err(|wrong: String| format!("{wrong}; {SHAPE}"))?, database(path)?)
+                let servers: Result<_, String> =
+                    hosts.split(',').map(|host| host_and_port(host, default)).collect();
+                (servers.map_err(|wrong| format!("{wrong}; {SHAPE}"))?, database(path)?)
             }
         };
         Ok(Self { scheme, user, password, servers, db })

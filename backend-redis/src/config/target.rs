@@ -29,7 +29,11 @@ pub(crate) enum Servers {
     Single(Address),
     /// Some of its nodes.
     Cluster(Vec<Address>),
-    Sentinels { sentinels: Vec<Address>, master: String, login: Login },
+    Sentinels {
+        sentinels: Vec<Address>,
+        master: String,
+        login: Login,
+    },
 }
 
 /// Where one server listens.
@@ -125,8 +129,11 @@ impl RedisConfig {
 
     fn login(&self, location: &Location) -> Result<Login, String> {
         let user = once("username", location.user.clone(), self.username.clone())?;
-        let password =
-            once("password", location.password.as_deref().map(Secret::from), self.password.clone())?;
+        let password = once(
+            "password",
+            location.password.as_deref().map(Secret::from),
+            self.password.clone(),
+        )?;
         let password = match (password, &self.password_file) {
             (Some(_), Some(_)) => {
                 let both = "there is a password as well; give one of them";
@@ -156,8 +163,7 @@ impl RedisConfig {
                             rediss://"
                     .into());
             }
-            let password =
-                self.sentinel_password.clone().map_or(Password::None, Password::Given);
+            let password = self.sentinel_password.clone().map_or(Password::None, Password::Given);
             needs_password("sentinel_user", self.sentinel_user.as_deref(), &password)?;
             let login = Login { user: self.sentinel_user.clone(), password };
             return Ok(Servers::Sentinels { sentinels: servers, master: master.clone(), login });
@@ -174,11 +180,11 @@ impl RedisConfig {
             (Some(true), _) if scheme == Scheme::RedisUnix => {
                 Err("option \"cluster\": a cluster is reached by redis:// or rediss://".into())
             }
-            (Some(false), 2..) => {
-                Err("option \"cluster\" is false, but the URL names several servers; leave it out, \
+            (Some(false), 2..) => Err(
+                "option \"cluster\" is false, but the URL names several servers; leave it out, \
                      name one server, or give \"sentinel_master\""
-                    .into())
-            }
+                    .into(),
+            ),
             (Some(true), _) | (None, 2..) => Ok(Servers::Cluster(servers)),
             _ => Ok(Servers::Single(servers.remove(0))),
         }
@@ -290,18 +296,42 @@ mod tests {
     #[test]
     fn what_contradicts_itself_is_refused() {
         for (location, options, message) in [
-            ("redis://shop:x@db", "username = 'a'", "option \"username\" stands in the location as well"),
-            ("redis://:x@db", "password = 'a'", "option \"password\" stands in the location as well"),
+            (
+                "redis://shop:x@db",
+                "username = 'a'",
+                "option \"username\" stands in the location as well",
+            ),
+            (
+                "redis://:x@db",
+                "password = 'a'",
+                "option \"password\" stands in the location as well",
+            ),
             ("redis://db/1", "db = 1", "option \"db\" stands in the location as well"),
-            ("redis://:x@db", "password_file = '/a'", "option \"password_file\": there is a password"),
-            ("redis://db", "password_file = '/no/such'", "option \"password_file\" is \"/no/such\": it cannot be read"),
+            (
+                "redis://:x@db",
+                "password_file = '/a'",
+                "option \"password_file\": there is a password",
+            ),
+            (
+                "redis://db",
+                "password_file = '/no/such'",
+                "option \"password_file\" is \"/no/such\": it cannot be read",
+            ),
             ("redis://shop@db", "", "option \"username\" is \"shop\": a user needs a password"),
             ("redis://a,b", "cluster = false", "the URL names several servers"),
             ("redis://a,b/1", "", "option \"db\" is 1: a cluster has database 0 only"),
             ("redis://a", "cluster = true\nsentinel_master = 'm'", "exclude each other"),
             ("redis://a", "sentinel_master = ''", "option \"sentinel_master\" is \"\""),
-            ("redis://a", "sentinel_user = 'm'", "option \"sentinel_user\" needs \"sentinel_master\""),
-            ("redis://a", "sentinel_master = 'm'\nsentinel_user = 'u'", "option \"sentinel_user\" is \"u\": a user needs"),
+            (
+                "redis://a",
+                "sentinel_user = 'm'",
+                "option \"sentinel_user\" needs \"sentinel_master\"",
+            ),
+            (
+                "redis://a",
+                "sentinel_master = 'm'\nsentinel_user = 'u'",
+                "option \"sentinel_user\" is \"u\": a user needs",
+            ),
             ("redis+unix:///a", "cluster = true", "a cluster is reached by redis://"),
             ("redis+unix:///a", "sentinel_master = 'm'", "sentinels are reached by redis://"),
             ("redis://a", "ca_file = '/a'", "option \"ca_file\" is for rediss:// only"),

@@ -49,14 +49,14 @@ impl Socket {
 
     /// Whether the other side has neither closed the connection nor said anything unasked.
     pub(super) fn is_quiet(&self) -> bool {
-        let mut byte = [MaybeUninit::uninit()];
         let look = || {
             self.socket.set_nonblocking(true)?;
-            let seen = self.socket.peek(&mut byte);
+            let seen = self.socket.peek(&mut [MaybeUninit::uninit()]);
             self.socket.set_nonblocking(false)?;
             seen
         };
-        { look }().is_err_and(|error: io::Error| error.kind() == ErrorKind::WouldBlock)
+        let seen: io::Result<usize> = look();
+        seen.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 }
 
@@ -209,7 +209,11 @@ mod tests {
             let socket = Socket::connect(&loopback(&listener), Instant::now() + PLENTY).unwrap();
             let (mut stream, _) = listener.accept().unwrap();
             assert!(socket.is_quiet());
-            if close { drop(stream) } else { stream.write_all(b"x").unwrap() }
+            if close {
+                drop(stream)
+            } else {
+                stream.write_all(b"x").unwrap()
+            }
             let begun = Instant::now();
             while socket.is_quiet() {
                 assert!(begun.elapsed() < PLENTY);

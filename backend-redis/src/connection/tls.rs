@@ -49,7 +49,8 @@ mod with {
                     let unusable = |error: &dyn std::fmt::Display| {
                         format!("option \"key_file\" is {key:?}: it cannot be used: {error}")
                     };
-                    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| unusable(&error))?;
+                    let key =
+                        PrivateKeyDer::from_pem_slice(&pem).map_err(|error| unusable(&error))?;
                     config.with_client_auth_cert(chain, key).map_err(|error| unusable(&error))?
                 }
             };
@@ -81,7 +82,9 @@ mod with {
         let certificates = certificates
             .map_err(|error| format!("option {option:?} is {path:?}: it is not PEM: {error}"))?;
         if certificates.is_empty() {
-            return Err(format!("option {option:?} is {path:?}: it has no certificate in it (PEM)"));
+            return Err(format!(
+                "option {option:?} is {path:?}: it has no certificate in it (PEM)"
+            ));
         }
         Ok(certificates)
     }
