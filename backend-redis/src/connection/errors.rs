@@ -11,9 +11,10 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-/// What a user of the servers has to be permitted.
-pub(crate) const PERMISSIONS: &str = "+@read +@write +@scripting +@transaction +@connection +@fast \
-                                      +info +role +cluster";
+/// What a user of the servers has to be permitted. What empties a server is among what may be written,
+/// and taken away again.
+const PERMISSIONS: &str = "+@read +@write +@scripting +@transaction +@connection -@dangerous +time \
+                           +info +role +cluster|slots";
 
 pub(super) fn new(kind: BackendErrorKind, message: impl Into<String>) -> BackendError {
     BackendError::new(NAME, kind, message)
@@ -48,14 +49,13 @@ pub(super) fn not_connected(
         return error;
     }
     let (kind, message) = match error.kind() {
-        ErrorKind::TimedOut => (
-            TimedOut,
-            format!("no connection to {address} within {timeout:?} (option \"timeout\")"),
-        ),
-        ErrorKind::ConnectionRefused => (Unavailable, format!("nobody listens at {address}")),
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => {
-            (Unavailable, format!("{address} closed the connection before it was made"))
+        ErrorKind::TimedOut => {
+            // In the midst of TLS there is more to say.
+            let more = error.get_ref().map(|more| format!("; {more}")).unwrap_or_default();
+            let within = format!("within {timeout:?} (option \"timeout\")");
+            (TimedOut, format!("no connection to {address} {within}{more}"))
         }
+        ErrorKind::ConnectionRefused => (Unavailable, format!("nobody listens at {address}")),
         ErrorKind::PermissionDenied => {
             (Denied, format!("the user of this process may not connect to {address}: {error}"))
         }
@@ -78,6 +78,22 @@ pub(super) fn lost(address: &Address, timeout: Duration, error: io::Error) -> Ba
         _ => (Unavailable, format!("the connection to {address} is lost: {error}")),
     };
     new(kind, message).with_source(error)
+}
+
+/// A connection ended before anything was asked for.
+pub(super) fn lost_at_login(
+    address: &Address,
+    timeout: Duration,
+    error: io::Error,
+) -> BackendError {
+    let closed = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset].contains(&error.kind());
+    let mut error = lost(address, timeout, error);
+    if closed {
+        error
+            .message
+            .push_str(" at once; if that port has TLS, write rediss:// instead of redis://");
+    }
+    error
 }
 
 /// What TLS found wrong is a matter of certificates and settings, not of time.

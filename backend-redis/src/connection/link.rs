@@ -47,7 +47,10 @@ impl Link {
 
     /// The connection, if the server has neither closed it nor said anything unasked.
     pub(super) fn if_quiet(mut self) -> Option<Self> {
-        self.stream.is_quiet().then_some(self)
+        // The parser may have read more than it was asked for.
+        let mut nothing = Nothing { asked: false };
+        let read_ahead = self.parser.parse_value(&mut nothing).is_ok() || !nothing.asked;
+        (!read_ahead && self.stream.is_quiet()).then_some(self)
     }
 
     /// Sends `request` and waits for its answers; for each no longer than the time-out.
@@ -57,7 +60,7 @@ impl Link {
         answers: usize,
     ) -> Result<(Self, Vec<Value>), BackendError> {
         let timeout = self.timeout;
-        self.exchange_until(request, answers, || Instant::now() + timeout)
+        self.exchange_until(request, answers, || Instant::now() + timeout, errors::lost)
     }
 
     /// One command and its answer, where an error is an error.
@@ -83,8 +86,9 @@ impl Link {
         request: &[u8],
         answers: usize,
         deadline: impl Fn() -> Instant,
+        lost: fn(&Address, Duration, io::Error) -> BackendError,
     ) -> Result<(Self, Vec<Value>), BackendError> {
-        let lost = |error| errors::lost(&self.address, self.timeout, error);
+        let lost = |error| lost(&self.address, self.timeout, error);
         self.stream.set_deadline(deadline());
         self.stream.write_all(request).and_then(|()| self.stream.flush()).map_err(lost)?;
         let mut values = Vec::with_capacity(answers);
@@ -133,7 +137,8 @@ impl Link {
 
         let packed: Vec<u8> =
             requests.iter().flat_map(|(_, command)| command.get_packed_command()).collect();
-        let (link, answers) = self.exchange_until(&packed, requests.len(), || deadline)?;
+        let (link, answers) =
+            self.exchange_until(&packed, requests.len(), || deadline, errors::lost_at_login)?;
         for ((step, _), answer) in requests.iter().zip(answers) {
             let Value::ServerError(error) = answer else { continue };
             let said = errors::said(&error);
@@ -174,6 +179,18 @@ fn command_name(command: &Cmd) -> String {
         _ => None,
     });
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// Has nothing to read, and knows whether it was asked to.
+struct Nothing {
+    asked: bool,
+}
+
+impl Read for Nothing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.asked = true;
+        Err(ErrorKind::WouldBlock.into())
+    }
 }
 
 /// Keeps the error of the stream: behind the parser it is no longer to be had.

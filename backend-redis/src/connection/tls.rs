@@ -12,7 +12,7 @@ mod with {
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
     use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-    use std::io;
+    use std::io::{self, ErrorKind};
     use std::path::Path;
     use std::sync::Arc;
 
@@ -70,9 +70,22 @@ mod with {
             let mut client =
                 ClientConnection::new(self.0.clone(), name).map_err(io::Error::other)?;
             while client.is_handshaking() {
-                client.complete_io(&mut socket)?;
+                client.complete_io(&mut socket).map_err(without_answer)?;
             }
             Ok(StreamOwned::new(client, socket))
+        }
+    }
+
+    /// A server without TLS may wait for more, or hang up.
+    fn without_answer(error: io::Error) -> io::Error {
+        match error.kind() {
+            kind
+            @ (ErrorKind::TimedOut | ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
+                let todo = "TLS is not answered; if that port has no TLS, write redis:// instead of \
+                            rediss://";
+                io::Error::new(kind, todo)
+            }
+            _ => error,
         }
     }
 
