@@ -141,8 +141,7 @@ mod tests {
 
     #[test]
     fn a_location_is_a_login_servers_and_a_database() {
-        let location =
-            Location::parse("rediss://sh%40p:p%3A%2F@a:1,b,[::1]:2/3", false).ok().unwrap();
+        let location = Location::parse("rediss://sh%40p:p%3A%2F@a:1,b,[::1]:2/3", false).unwrap();
         assert_eq!(location.scheme, Scheme::Rediss);
         assert_eq!(location.user.as_deref(), Some("sh@p"));
         assert_eq!(location.password.as_deref(), Some("p:/"));
@@ -160,7 +159,7 @@ mod tests {
             ("redis://shop:@db", Some("shop"), Some("")),
             ("redis://shop:s3@cret@db", Some("shop"), Some("s3@cret")),
         ] {
-            let location = Location::parse(text, false).ok().expect(text);
+            let location = Location::parse(text, false).expect(text);
             assert_eq!(location.user.as_deref(), user, "{text}");
             assert_eq!(location.password.as_deref(), password, "{text}");
             assert_eq!(location.servers, [tcp("db", 6379)], "{text}");
@@ -170,7 +169,7 @@ mod tests {
 
     #[test]
     fn sentinels_have_a_port_of_their_own() {
-        let location = Location::parse("redis://a,b:7", true).ok().unwrap();
+        let location = Location::parse("redis://a,b:7", true).unwrap();
         assert_eq!(location.servers, [tcp("a", 26379), tcp("b", 7)]);
     }
 
@@ -181,7 +180,7 @@ mod tests {
             ("redis+unix://shop:s3cret@/run/my%20redis", "/run/my redis"),
             ("redis+unix:///run/a@b", "/run/a@b"),
         ] {
-            let location = Location::parse(text, false).ok().expect(text);
+            let location = Location::parse(text, false).expect(text);
             assert_eq!(location.servers, [Address::Unix(path.into())], "{text}");
         }
     }

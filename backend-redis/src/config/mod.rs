@@ -6,7 +6,7 @@ mod secret;
 mod target;
 
 pub use secret::Secret;
-pub(crate) use target::{Address, Login, Servers, Target, read_file};
+pub(crate) use target::{Address, Login, Servers, Target};
 
 use pytheus_core::GaugeMode;
 use pytheus_core::config::{ByteSize, duration};

@@ -7,8 +7,8 @@ use crate::connection::Tls;
 use pytheus_core::ConfigError;
 use pytheus_core::config::redact;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Which servers to connect to, and how.
 #[derive(Debug, Clone)]
@@ -21,6 +21,13 @@ pub(crate) struct Target {
     pub(crate) client_name: Option<String>,
     /// For advice on what a user has to be permitted.
     pub(crate) key_prefix: String,
+}
+
+impl Target {
+    /// The end of a wait that begins now.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
 }
 
 /// The servers that a location names.
@@ -232,11 +239,6 @@ fn needs_password(option: &str, user: Option<&str>, password: &Password) -> Resu
     }
 }
 
-/// The content of the file of an option.
-pub(crate) fn read_file(option: &str, path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| wrong(option, path, &format!("it cannot be read: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,6 +345,13 @@ mod tests {
             let begin = format!("backend URL {:?}: ", redact(location));
             assert!(error.starts_with(&begin), "{error}");
         }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn without_tls_its_scheme_is_told_how_to_get_it() {
+        let error = locate("rediss://db", "").unwrap_err().to_string();
+        assert!(error.contains("built without TLS; enable the feature \"tls\""), "{error}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::errors::{self, Advice};
 use super::link::Link;
 use super::slots::{Map, Redirect, slot};
-use super::{Patience, pipeline};
+use super::{Attempts, pipeline};
 use crate::config::{Address, Target};
 use pytheus_core::BackendError;
 use pytheus_core::BackendErrorKind::{Other, Unavailable, Unsupported};
@@ -105,7 +105,7 @@ impl Cluster {
     ) -> Result<Vec<Value>, BackendError> {
         let link = match self.links.remove(node).and_then(Link::if_quiet) {
             Some(link) => Ok(link),
-            None => Link::open(node, target, &target.login, 0),
+            None => Link::open(node, target, &target.login, 0, target.deadline()),
         };
         let done = link.and_then(|link| pipeline::exchange(link, commands, which, asking));
         match done {
@@ -125,8 +125,9 @@ impl Cluster {
     fn learn(&mut self, target: &Target) -> Result<(), BackendError> {
         let mut nodes = self.map.masters().to_vec();
         nodes.extend(self.seeds.iter().filter(|seed| !self.map.masters().contains(seed)).cloned());
-        let patience = Patience::new(target);
-        let mut last = None;
+        // One that has just answered is the likeliest to answer again.
+        nodes.sort_by_key(|node| !self.links.contains_key(node));
+        let mut attempts = Attempts::new(target);
         for step in 0..nodes.len() {
             let number = (self.first + step) % nodes.len();
             match self.ask(&nodes[number], target) {
@@ -137,31 +138,34 @@ impl Cluster {
                     self.first = 0;
                     return Ok(());
                 }
-                Err(error) => last = Some(error),
-            }
-            if patience.is_over() {
-                // The next attempt begins where this one ended.
-                self.first = number + 1;
-                break;
+                Err(error) => {
+                    if !attempts.failed(error) {
+                        // The next time begins where this one ended.
+                        self.first = number + 1;
+                        break;
+                    }
+                }
             }
         }
-        Err(last.unwrap_or_else(|| errors::new(Unavailable, "there is no node to ask")))
+        Err(attempts.into_error())
     }
 
     fn ask(&mut self, node: &Address, target: &Target) -> Result<Map, BackendError> {
+        let deadline = target.deadline();
         let link = match self.links.remove(node).and_then(Link::if_quiet) {
             Some(link) => link,
-            None => Link::open(node, target, &target.login, 0)?,
+            None => Link::open(node, target, &target.login, 0, deadline)?,
         };
         let mut question = redis::cmd("CLUSTER");
         question.arg("SLOTS");
-        let (link, answer) = link.ask(&question, Advice::new(target)).map_err(|error| {
-            if !error.message.contains("cluster support disabled") {
-                return error;
-            }
-            let todo = "leave out option \"cluster\" and name one server";
-            errors::new(Unsupported, format!("{node} does not belong to a cluster; {todo}"))
-        })?;
+        let (link, answer) =
+            link.ask(&question, Advice::new(target), deadline).map_err(|error| {
+                if !error.message.contains("cluster support disabled") {
+                    return error;
+                }
+                let todo = "leave out option \"cluster\" and name one server";
+                errors::new(Unsupported, format!("{node} does not belong to a cluster; {todo}"))
+            })?;
         let map = Map::read(&answer, node).ok_or_else(|| {
             errors::new(Other, format!("{node} answers CLUSTER SLOTS with something else"))
         })?;

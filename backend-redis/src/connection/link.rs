@@ -26,15 +26,15 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    /// Connects, logs in and chooses the database, all within the time-out.
+    /// Connects, logs in and chooses the database, all until the deadline, which is a time-out away.
     pub(super) fn open(
         address: &Address,
         target: &Target,
         login: &Login,
         db: u32,
+        deadline: Instant,
     ) -> Result<Self, BackendError> {
         let timeout = target.timeout;
-        let deadline = Instant::now() + timeout;
         let failed = |error| errors::not_connected(address, timeout, error);
         let stream = Stream::connect(address, target, deadline).map_err(failed)?;
         let link = Self { stream, parser: Parser::new(), address: address.clone(), timeout };
@@ -63,13 +63,15 @@ impl Link {
         self.exchange_until(request, answers, || Instant::now() + timeout, errors::lost)
     }
 
-    /// One command and its answer, where an error is an error.
+    /// One command and its answer, where an error is an error, until the deadline.
     pub(super) fn ask(
         self,
         command: &Cmd,
         advice: Advice<'_>,
+        deadline: Instant,
     ) -> Result<(Self, Value), BackendError> {
-        let (link, mut answers) = self.exchange(&command.get_packed_command(), 1)?;
+        let request = command.get_packed_command();
+        let (link, mut answers) = self.exchange_until(&request, 1, || deadline, errors::lost)?;
         match answers.pop() {
             Some(Value::ServerError(error)) => Err(errors::server_error(
                 &link.address,

@@ -30,7 +30,7 @@ use crate::config::{Address, Servers, Target};
 use cluster::Cluster;
 use errors::Advice;
 use link::Link;
-use pytheus_core::BackendError;
+use pytheus_core::{BackendError, BackendErrorKind};
 use redis::{Pipeline, ServerError, Value};
 use sentinel::Sentinels;
 use std::time::{Duration, Instant};
@@ -98,8 +98,8 @@ impl Connection {
     ///
     /// Whatever kept the answers from coming: none is known then, and the commands may have been
     /// carried out or not. The connection is given up, and the next `send` connects anew.
-    /// Takes at most three times the time-out to find the server, one to connect and one for each
-    /// answer; and the latter two again for each time that commands are sent on.
+    /// Finding the server takes at most five times the time-out; connecting, sending and each answer
+    /// take one each, and again wherever commands are sent on to.
     pub(crate) fn send(
         &mut self,
         key: &[u8],
@@ -148,7 +148,7 @@ impl Connection {
 }
 
 fn open(address: &Address, target: &Target) -> Result<Link, BackendError> {
-    Link::open(address, target, &target.login, target.db)
+    Link::open(address, target, &target.login, target.db, target.deadline())
 }
 
 /// Sends over the connection there is, if it is still good, or over a new one.
@@ -170,22 +170,38 @@ fn is_elsewhere(answer: &Value) -> bool {
     matches!(answer, Value::ServerError(error) if errors::is_elsewhere(error))
 }
 
-/// How long servers are asked one after the other.
-struct Patience {
+/// Several servers, asked one after the other until one helps.
+struct Attempts {
     begun: Instant,
     length: Duration,
+    errors: Vec<BackendError>,
 }
 
-impl Patience {
+impl Attempts {
     /// So that two servers that do not answer leave time for a third.
-    const TIMEOUTS: u32 = 2;
+    const TIMEOUTS: u32 = 3;
 
     fn new(target: &Target) -> Self {
-        Self { begun: Instant::now(), length: Self::TIMEOUTS * target.timeout }
+        let length = Self::TIMEOUTS * target.timeout;
+        Self { begun: Instant::now(), length, errors: Vec::new() }
     }
 
-    fn is_over(&self) -> bool {
-        self.begun.elapsed() >= self.length
+    /// One more did not help. Whether there is time for another.
+    fn failed(&mut self, error: BackendError) -> bool {
+        self.errors.push(error);
+        self.begun.elapsed() < self.length
+    }
+
+    /// What all of them said. Trying again may help if it may help with one of them.
+    fn into_error(self) -> BackendError {
+        let passing = |error: &BackendError| {
+            matches!(error.kind, BackendErrorKind::Unavailable | BackendErrorKind::TimedOut)
+        };
+        let mut messages: Vec<_> = self.errors.iter().map(|error| error.message.clone()).collect();
+        messages.dedup();
+        let telling = self.errors.iter().find(|error| passing(error)).or(self.errors.last());
+        let kind = telling.map_or(BackendErrorKind::Unavailable, |error| error.kind);
+        errors::new(kind, messages.join("; "))
     }
 }
 

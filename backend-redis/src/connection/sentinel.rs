@@ -2,7 +2,7 @@
 
 use super::errors::{self, Advice};
 use super::link::Link;
-use super::{Patience, text};
+use super::{Attempts, text};
 use crate::config::{Address, Login, Target};
 use pytheus_core::BackendError;
 use pytheus_core::BackendErrorKind::{Other, Unavailable};
@@ -25,8 +25,7 @@ impl Sentinels {
     /// A connection to the master. A sentinel that does not know, or still names the old one, is not
     /// the last to be asked.
     pub(super) fn connect(&mut self, target: &Target) -> Result<Link, BackendError> {
-        let patience = Patience::new(target);
-        let mut last = None;
+        let mut attempts = Attempts::new(target);
         for step in 0..self.addresses.len() {
             let number = (self.first + step) % self.addresses.len();
             match self.connect_through(&self.addresses[number], target) {
@@ -34,21 +33,28 @@ impl Sentinels {
                     self.first = number;
                     return Ok(link);
                 }
-                Err(error) => last = Some(error),
-            }
-            if patience.is_over() {
-                // The next attempt begins where this one ended.
-                self.first = number + 1;
-                break;
+                Err(error) => {
+                    if !attempts.failed(error) {
+                        // The next time begins where this one ended.
+                        self.first = number + 1;
+                        break;
+                    }
+                }
             }
         }
-        Err(last.unwrap_or_else(|| errors::new(Unavailable, "there is no sentinel to ask")))
+        Err(attempts.into_error())
     }
 
     fn connect_through(&self, sentinel: &Address, target: &Target) -> Result<Link, BackendError> {
         let address = self.ask(sentinel, target)?;
-        let link = Link::open(&address, target, &target.login, target.db)?;
-        let (link, role) = link.ask(&redis::cmd("ROLE"), Advice::new(target))?;
+        let deadline = target.deadline();
+        let (link, role) = Link::open(&address, target, &target.login, target.db, deadline)
+            .and_then(|link| link.ask(&redis::cmd("ROLE"), Advice::new(target), deadline))
+            .map_err(|mut error| {
+                let master = &self.master;
+                error.message = format!("the master of {master:?}: {}", error.message);
+                error
+            })?;
         let role = match &role {
             Value::Array(items) => items.first().and_then(text),
             _ => None,
@@ -70,10 +76,11 @@ impl Sentinels {
     /// The address of the master, as the sentinel knows it.
     fn ask(&self, sentinel: &Address, target: &Target) -> Result<Address, BackendError> {
         let advice = Advice::new(target).at(&self.login);
-        let link = Link::open(sentinel, target, &self.login, 0)?;
+        let deadline = target.deadline();
+        let link = Link::open(sentinel, target, &self.login, 0, deadline)?;
         let mut question = redis::cmd("SENTINEL");
         question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
-        let (link, answer) = link.ask(&question, advice)?;
+        let (link, answer) = link.ask(&question, advice, deadline)?;
         if let Value::Array(parts) = &answer
             && let [host, port] = parts.as_slice()
             && let (Some(host), Some(port)) = (text(host), text(port))
@@ -83,7 +90,7 @@ impl Sentinels {
         }
         let mut question = redis::cmd("SENTINEL");
         question.arg("MASTERS");
-        let (_, masters) = link.ask(&question, advice)?;
+        let (_, masters) = link.ask(&question, advice, deadline)?;
         Err(errors::new(
             Other,
             format!(

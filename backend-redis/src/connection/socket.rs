@@ -12,6 +12,13 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+/// That the other side has hung up is an error, not a signal that ends the process.
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+/// There, every socket is told so when it is made.
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: i32 = 0;
+
 /// The system takes a shorter time-out for none at all.
 const SHORTEST: Duration = Duration::from_millis(1);
 
@@ -76,7 +83,7 @@ impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             self.socket.set_write_timeout(Some(left(self.deadline)?))?;
-            match self.socket.write(bytes) {
+            match self.socket.send_with_flags(bytes, NO_SIGNAL) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => return result.map_err(timed_out),
             }
@@ -210,9 +217,9 @@ mod tests {
             let (mut stream, _) = listener.accept().unwrap();
             assert!(socket.is_quiet());
             if close {
-                drop(stream)
+                drop(stream);
             } else {
-                stream.write_all(b"x").unwrap()
+                stream.write_all(b"x").unwrap();
             }
             let begun = Instant::now();
             while socket.is_quiet() {

@@ -8,7 +8,7 @@ pub(crate) use without::Tls;
 #[cfg(feature = "tls")]
 mod with {
     use super::super::socket::Socket;
-    use crate::config::{Address, read_file};
+    use crate::config::Address;
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
     use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -45,7 +45,7 @@ mod with {
                 None => config.with_no_client_auth(),
                 Some((certificate, key)) => {
                     let chain = certificates("cert_file", certificate)?;
-                    let pem = read_file("key_file", key)?;
+                    let pem = read("key_file", key)?;
                     let unusable = |error: &dyn std::fmt::Display| {
                         format!("option \"key_file\" is {key:?}: it cannot be used: {error}")
                     };
@@ -90,7 +90,7 @@ mod with {
     }
 
     fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-        let pem = read_file(option, path)?;
+        let pem = read(option, path)?;
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
         let certificates = certificates
             .map_err(|error| format!("option {option:?} is {path:?}: it is not PEM: {error}"))?;
@@ -100,6 +100,11 @@ mod with {
             ));
         }
         Ok(certificates)
+    }
+
+    fn read(option: &str, path: &Path) -> Result<Vec<u8>, String> {
+        std::fs::read(path)
+            .map_err(|error| format!("option {option:?} is {path:?}: it cannot be read: {error}"))
     }
 
     fn authorities(path: &Path) -> Result<RootCertStore, String> {

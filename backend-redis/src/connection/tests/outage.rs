@@ -1,6 +1,7 @@
 use super::*;
 use pytheus_core::BackendErrorKind::{TimedOut, Unavailable};
 use pytheus_test_servers::{Proxy, Server};
+use std::net::TcpListener;
 use std::time::Instant;
 
 #[test]
@@ -95,6 +96,26 @@ fn an_address_where_nobody_answers_at_all_is_given_up() {
     let error = open("redis://192.0.2.1", "").unwrap_err();
     assert!([TimedOut, Unavailable].contains(&error.kind), "{error}");
     assert!(begun.elapsed() < 3 * TIMEOUT, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn of_many_that_do_not_answer_some_are_asked_at_a_time_and_the_others_the_next_time() {
+    let silent: Vec<_> = (0..4).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let server = Server::start();
+    let ports = silent.iter().map(|listener| listener.local_addr().unwrap().port());
+    let hosts: Vec<_> =
+        ports.chain([server.port()]).map(|port| format!("127.0.0.1:{port}")).collect();
+    let mut connection = connection(&format!("redis://{}", hosts.join(",")), "");
+    for reached in [false, true] {
+        let begun = Instant::now();
+        let error = connection.ask(&["GET k"]).unwrap_err();
+        assert!(begun.elapsed() < 5 * TIMEOUT, "{:?}", begun.elapsed());
+        assert_eq!(error.kind, TimedOut);
+        assert_eq!(error.message.contains("does not belong to a cluster"), reached, "{error}");
+        assert!(
+            error.message.contains(&format!("no answer from {}", hosts[3 * usize::from(reached)]))
+        );
+    }
 }
 
 #[test]
