@@ -2,13 +2,15 @@
 
 use super::*;
 use pytheus_core::BackendErrorKind::{Denied, Other, Unavailable};
+use pytheus_test_servers::Server;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
 /// Answers each thing that comes with the next of `answers`, whatever it is, and hangs up.
-fn server(answers: Vec<&'static str>) -> String {
+fn server(answers: Vec<impl Into<String>>) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
+    let answers: Vec<String> = answers.into_iter().map(Into::into).collect();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         for answer in answers {
@@ -62,4 +64,17 @@ fn who_says_that_another_is_in_charge_is_not_asked_again() {
     let answers = connection.ask(&["SET k v"]).unwrap();
     assert_eq!(connection.server_error("k", refused(&answers[0])).kind, Unavailable);
     assert_eq!(connection.ask(&["SET k v"]).unwrap_err().kind, Unavailable);
+}
+
+#[test]
+fn a_sentinel_that_still_names_an_old_master_is_not_believed() {
+    let replica = Server::start();
+    replica.command(["REPLICAOF", "127.0.0.1", "1"]);
+    let port = replica.port().to_string();
+    let named = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len());
+    let sentinel = server(vec!["+OK\r\n".to_owned(), named]);
+    let error = open(&sentinel, "sentinel_master = 'shop'").unwrap_err();
+    assert_eq!(error.kind, Unavailable);
+    let message = format!("names 127.0.0.1:{port} as master of \"shop\", which says it is slave");
+    assert!(error.message.contains(&message), "{error}");
 }
