@@ -12,6 +12,187 @@
 //! Either way the [`Backend`] itself is a name and a [`Storage`]; the other methods have sensible
 //! defaults. Hold the result to the `conformance` kit (feature `conformance`).
 //!
+//! ## Cells of your own
+//!
+//! For a store that is told of every update at once and adds up by itself: a statsd server, a trace, a
+//! log. An update is a call of your code: it costs a virtual call and what you do there, a system call
+//! of some microseconds, say, where memory takes a nanosecond. In return nothing is ever pending, so a
+//! killed process loses nothing that it had told. A store that is never asked has nothing to scrape.
+//!
+//! Choose memory where updates are frequent and somebody scrapes; what has to wait for its store (a
+//! connection, an answer, a lock that others hold for long) does not belong here at all, since an update
+//! must not block.
+//!
+//! The complete example is `examples/statsd_backend`, four files of which these are the pieces. **A
+//! cell** is one series. It was made with all that is the same in each of its updates, and says in the
+//! store's words what the update is:
+//!
+//! ```
+//! use pytheus_core::Number;
+//! use pytheus_core::cells::{CounterCell, GaugeCell, HistogramCell};
+//! use std::net::UdpSocket;
+//! use std::sync::Arc;
+//!
+//! /// One series. `socket` does not block.
+//! struct Line {
+//!     name: String,
+//!     tags: String, // "|#method:GET,code:200", without what would end a tag
+//!     socket: Arc<UdpSocket>,
+//! }
+//!
+//! impl Line {
+//!     fn send(&self, update: String) {
+//!         let line = format!("{}:{update}{}", self.name, self.tags);
+//!         // An update cannot fail. The complete example counts what was not sent.
+//!         let _ = self.socket.send(line.as_bytes());
+//!     }
+//! }
+//!
+//! impl CounterCell for Line {
+//!     fn add(&self, amount: Number) {
+//!         self.send(format!("{}|c", amount.as_f64())); // finite, and not negative
+//!     }
+//! }
+//! impl GaugeCell for Line {
+//!     fn set(&self, value: f64) {
+//!         self.send(format!("{value}|g"));
+//!     }
+//!     fn add(&self, amount: f64) {
+//!         self.send(format!("{amount:+}|g"));
+//!     }
+//! }
+//! impl HistogramCell for Line {
+//!     fn observe(&self, value: f64) {
+//!         self.send(format!("{value}|h"));
+//!     }
+//! }
+//! // No `get`, no `read`: the provided ones say that values are not read back.
+//! # let server = UdpSocket::bind("127.0.0.1:0")?;
+//! # server.set_read_timeout(Some(std::time::Duration::from_secs(30)))?;
+//! # let socket = UdpSocket::bind("127.0.0.1:0")?;
+//! # socket.connect(server.local_addr()?)?;
+//! # let line = Line { name: "hits".into(), tags: "|#code:200".into(), socket: socket.into() };
+//! # CounterCell::add(&line, Number::Int(3));
+//! # line.set(5.0);
+//! # GaugeCell::add(&line, 2.0);
+//! # line.observe(0.25);
+//! # for expected in ["hits:3|c|#code:200", "hits:5|g|#code:200", "hits:+2|g|#code:200", "hits:0.25|h|#code:200"] {
+//! #     let mut received = [0; 64];
+//! #     let bytes = server.recv(&mut received)?;
+//! #     assert_eq!(received[..bytes], *expected.as_bytes());
+//! # }
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! **[`Cells`]** hands them out, once per series, with the family's description and the series' labels.
+//! Up-down counters, infos and state sets are gauges there, summaries are histograms; the
+//! [kind](crate::Kind) is in the description. The table of series, defaults, caps and expiry are the
+//! core's; it tells when a series is [`removed`](Cells::removed), for those who have to clean up.
+//!
+//! ```
+//! use pytheus_core::cells::{Cells, CounterCell, GaugeCell, HistogramCell};
+//! use pytheus_core::{BackendError, FamilyDesc, Labels};
+//! use std::net::UdpSocket;
+//! use std::sync::Arc;
+//! # struct Line {
+//! #     name: String,
+//! #     tags: String,
+//! #     socket: Arc<UdpSocket>,
+//! # }
+//! # impl CounterCell for Line {
+//! #     fn add(&self, _: pytheus_core::Number) {}
+//! # }
+//! # impl GaugeCell for Line {
+//! #     fn set(&self, _: f64) {}
+//! #     fn add(&self, _: f64) {}
+//! # }
+//! # impl HistogramCell for Line {
+//! #     fn observe(&self, _: f64) {}
+//! # }
+//!
+//! struct Lines(Arc<UdpSocket>);
+//!
+//! impl Lines {
+//!     fn line(&self, family: &FamilyDesc, labels: Labels<'_>) -> Line {
+//!         let tag = |text: &str| text.replace(['|', ':', '#', ',', '\n'], "_");
+//!         let tags = labels.iter().map(|(name, value)| format!("{}:{}", tag(&name), tag(&value)));
+//!         let tags = tags.collect::<Vec<_>>().join(",");
+//!         let tags = if tags.is_empty() { tags } else { format!("|#{tags}") };
+//!         Line { name: family.identity.name.clone(), tags, socket: self.0.clone() }
+//!     }
+//! }
+//!
+//! type Made<C> = Result<Arc<C>, BackendError>;
+//!
+//! impl Cells for Lines {
+//!     fn counter(&self, family: &FamilyDesc, labels: Labels<'_>) -> Made<dyn CounterCell> {
+//!         Ok(Arc::new(self.line(family, labels)))
+//!     }
+//!     fn gauge(&self, family: &FamilyDesc, labels: Labels<'_>) -> Made<dyn GaugeCell> {
+//!         Ok(Arc::new(self.line(family, labels)))
+//!     }
+//!     fn histogram(&self, family: &FamilyDesc, labels: Labels<'_>) -> Made<dyn HistogramCell> {
+//!         Ok(Arc::new(self.line(family, labels)))
+//!     }
+//! }
+//! # let lines = Lines(UdpSocket::bind("127.0.0.1:0")?.into());
+//! # let family = FamilyDesc::new(pytheus_core::Identity::new("hits", pytheus_core::Kind::Counter), "");
+//! # let labels = pytheus_core::LabelsBuf::from_pairs([("code", "200"), ("path", "a|b")]);
+//! # assert_eq!(lines.line(&family, labels.as_labels()).tags, "|#code:200,path:a_b");
+//! # assert_eq!(lines.line(&family, Labels::none()).tags, "");
+//! # let _: Vec<Arc<dyn CounterCell>> = vec![lines.counter(&family, Labels::none())?];
+//! # let line = lines.line(&family, Labels::none());
+//! # assert_eq!((&*line.name, line.socket.local_addr()?), ("hits", lines.0.local_addr()?));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **The [`Backend`]** is a name and these cells. **The [`BackendConfig`]** makes it known by URL:
+//! after `pytheus::register_scheme::<StatsdConfig>()` an application asks for
+//! `statsd://127.0.0.1:8125?prefix=shop`. (`Heap` stands for `Lines` here, and in the conformance
+//! kit, which takes one line: `conformance! { open: …, traits: [write_only] }`.)
+//!
+//! ```
+//! use pytheus_core::{Backend, BackendConfig, ConfigError, Storage, cells::Heap};
+//! use std::sync::Arc;
+//!
+//! #[derive(Debug)]
+//! struct Statsd(Storage);
+//!
+//! impl Backend for Statsd {
+//!     fn name(&self) -> &'static str {
+//!         "statsd"
+//!     }
+//!     fn storage(&self) -> Storage {
+//!         self.0.clone()
+//!     }
+//! }
+//!
+//! #[derive(serde::Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct StatsdConfig {
+//!     prefix: Option<String>,
+//! }
+//!
+//! impl BackendConfig for StatsdConfig {
+//!     const SCHEME: &'static str = "statsd";
+//!     fn connect(self, location: &str) -> Result<Arc<dyn Backend>, ConfigError> {
+//!         let Some(address) = location.strip_prefix("statsd://") else {
+//!             return Err(ConfigError::Value {
+//!                 origin: format!("backend URL {location:?}"),
+//!                 message: "write \"statsd://\", a host and a port".into(),
+//!             });
+//!         };
+//!         // Connects to `address`, with `self.prefix` before every name.
+//!         # let _ = (address, self.prefix);
+//!         Ok(Arc::new(Statsd(Storage::cells(Heap))))
+//!     }
+//! }
+//! # let connect = |location| StatsdConfig { prefix: None }.connect(location);
+//! # assert_eq!(connect("statsd://127.0.0.1:8125")?.name(), "statsd");
+//! # assert!(connect("statsd:").is_err());
+//! # Ok::<(), ConfigError>(())
+//! ```
+//!
 //! # Who calls what, and when
 //!
 //! - [`storage`](Backend::storage) when a [`Registry`](crate::Registry) is built, and by the provided
@@ -20,7 +201,8 @@
 //!   [`Collection`] is visited, which can do neither: a failed scrape has written nothing.
 //! - [`flush`](Backend::flush) and [`close`](Backend::close) when the application asks for it.
 //!
-//! Nothing is called for an update: an update is a store to memory.
+//! Nothing of these is called for an update: an update is a store to memory, or a call of the series'
+//! own cell.
 
 use crate::{BackendError, ConfigError, Stop, Visitor, cells::Cells, engine::Engine};
 use async_trait::async_trait;
@@ -124,6 +306,12 @@ impl Debug for Collection {
     }
 }
 
+impl Visit for Collection {
+    fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
+        self.0.visit(visitor)
+    }
+}
+
 /// What stands behind a [`Collection`].
 ///
 /// # Examples
@@ -147,7 +335,7 @@ impl Debug for Collection {
 /// assert!(page.ends_with(b"up 1\n"));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub trait Visit: Send {
+pub trait Visit: Send + Sync {
     /// Shows everything to `visitor`: families in name order, series in a stable order.
     ///
     /// # Errors
@@ -156,7 +344,7 @@ pub trait Visit: Send {
     fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop>;
 }
 
-impl<V: Visit + Sync + ?Sized> Visit for Arc<V> {
+impl<V: Visit + ?Sized> Visit for Arc<V> {
     fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
         (**self).visit(visitor)
     }

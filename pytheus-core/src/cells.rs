@@ -3,6 +3,7 @@
 //! Implement [`Cells`], hand it to [`Storage::cells`](crate::Storage::cells), and there is no table
 //! to write: the core keeps the series, applies defaults, caps and removals, and asks once per series
 //! for a cell. An update then costs a virtual call and whatever the cell does; it must not block.
+//! [`backend`](crate::backend#cells-of-your-own) walks through one.
 //!
 //! What a cell is after a fork, or in a signal handler, is the cell's own affair. The core's table of
 //! series is under a lock: a child forked in the middle of a look-up may find it empty and asks for
@@ -50,7 +51,8 @@ pub trait CounterCell: Send + Sync {
 
 /// A value that is set or moved. Called by [`Gauge`](crate::Gauge),
 /// [`UpDownCounter`](crate::UpDownCounter) and [`StateSet`](crate::StateSet), whose states are the
-/// bits of a whole number below 2⁵³ here.
+/// bits of a whole number below 2⁵³ here, the first one the lowest: always all of them, also where
+/// nothing is read back.
 ///
 /// # Examples
 ///

@@ -18,9 +18,13 @@ pub(crate) struct Events {
     pub(crate) overflowed: u64,
 }
 
+/// A counter or a gauge of our own, and its series.
+pub(crate) type OwnFamily = (FamilyDesc, Vec<(LabelsBuf, Number)>);
+
 /// The families of our own that are still to be shown, in name order.
+#[derive(Clone)]
 pub(crate) struct OwnMetrics {
-    families: std::vec::IntoIter<(FamilyDesc, Vec<(LabelsBuf, u64)>)>,
+    families: std::vec::IntoIter<OwnFamily>,
 }
 
 impl OwnMetrics {
@@ -30,16 +34,16 @@ impl OwnMetrics {
         for (name, events) in families {
             let labels = || LabelsBuf::from_pairs([("family", name)]);
             if events.overflowed > 0 {
-                overflowed.push((labels(), events.overflowed));
+                overflowed.push((labels(), Number::Int(events.overflowed)));
             }
             if events.refused > 0 {
-                refused.push((labels(), events.refused));
+                refused.push((labels(), Number::Int(events.refused)));
             }
         }
         let describe = |name, help| {
             FamilyDesc::new(Identity::new(name, Kind::Counter).label_names(["family"]), help)
         };
-        let lost = (lost > 0).then(|| (LabelsBuf::default(), lost));
+        let lost = (lost > 0).then(|| (LabelsBuf::default(), Number::Int(lost)));
         let mut own = vec![
             (
                 FamilyDesc::new(
@@ -68,6 +72,13 @@ impl OwnMetrics {
         Self { families: own.into_iter() }
     }
 
+    /// These and more.
+    pub(crate) fn and(self, more: impl IntoIterator<Item = OwnFamily>) -> Self {
+        let mut families: Vec<_> = self.families.chain(more).collect();
+        families.sort_by(|(a, _), (b, _)| a.identity.name.cmp(&b.identity.name));
+        Self { families: families.into_iter() }
+    }
+
     /// Shows those that come before `name`.
     pub(crate) fn visit_before(
         &mut self,
@@ -91,9 +102,11 @@ impl OwnMetrics {
     fn visit_next(&mut self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
         let Some((desc, series)) = self.families.next() else { return Ok(()) };
         visitor.family(&desc)?;
-        for (labels, count) in series {
-            let total = Number::Int(count);
-            let value = Value::Counter { total, created: None, exemplar: None };
+        for (labels, number) in series {
+            let value = match desc.identity.kind {
+                Kind::Counter => Value::Counter { total: number, created: None, exemplar: None },
+                _ => Value::Gauge { value: number.as_f64() },
+            };
             visitor.series(labels.as_labels(), &value)?;
         }
         Ok(())

@@ -5,6 +5,7 @@ use crate::cells::{Cells, CounterCell, GaugeCell, HistogramCell};
 use crate::engine::ForkMutex;
 use crate::identity;
 use crate::labels::{Labels, push_pair};
+use crate::metric::StatesCell;
 use crate::own_metrics::{Events, OwnMetrics};
 use crate::visit::{FamilyDesc, GaugeMode, Kind, Number, Stop, Value, Visitor};
 use crate::{BackendError, RegisterError};
@@ -19,6 +20,7 @@ pub(crate) enum AnyCell {
     Counter(Arc<dyn CounterCell>),
     Gauge(Arc<dyn GaugeCell>),
     Histogram(Arc<dyn HistogramCell>),
+    States(Arc<StatesCell>),
 }
 
 impl AnyCell {
@@ -28,6 +30,7 @@ impl AnyCell {
             Self::Counter(cell) => Arc::strong_count(cell),
             Self::Gauge(cell) => Arc::strong_count(cell),
             Self::Histogram(cell) => Arc::strong_count(cell),
+            Self::States(cell) => Arc::strong_count(cell),
         }
     }
 }
@@ -153,7 +156,7 @@ impl CellFamily {
                 let places = self.desc.identity.buckets.len() + 1;
                 AnyCell::Histogram(Arc::new(ReadsItsPlaces { cell, places }))
             }
-            AnyCell::Gauge(cell) => AnyCell::Gauge(cell),
+            AnyCell::Gauge(_) | AnyCell::States(_) => cell,
         };
         let mut series = self.series.lock();
         if let Some(first) = series.find(labels) {
@@ -256,9 +259,8 @@ impl CellFamily {
                 (Kind::Counter, AnyCell::Counter(cell)) => {
                     cell.get().map(|total| Value::Counter { total, created, exemplar: None })
                 }
-                (Kind::StateSet, AnyCell::Gauge(cell)) => match cell.get() {
-                    Some(value) => {
-                        let bits = value as u64;
+                (_, AnyCell::States(cell)) => match cell.get() {
+                    Some(bits) => {
                         states = (0..identity.states.len()).map(|n| bits >> n & 1 == 1).collect();
                         Some(Value::StateSet { active: &states })
                     }

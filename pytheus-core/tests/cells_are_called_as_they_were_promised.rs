@@ -5,7 +5,7 @@ use pytheus_core::{
     Backend, BackendError, BackendErrorKind, Counter, Family, FamilyDesc, Kind, Labels, Number,
     RegisterError, Registry, Stop, Storage, Value, Visitor,
 };
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Barrier, Mutex, OnceLock};
 
 /// What was called, in order.
 #[derive(Debug, Clone, Default)]
@@ -193,6 +193,79 @@ fn a_gauge_cell_is_told_what_was_done() {
     assert_eq!(calls.take(), told);
     assert_eq!(gauge.get(), None, "a cell that is not read back reads as nothing");
     assert_eq!(registry.value("g", []).unwrap(), None, "and is not shown");
+}
+
+#[test]
+fn a_state_set_keeps_its_other_states_where_nothing_is_read_back() {
+    let (registry, calls) = noting();
+    let family = registry.state_set("st", "help").states(["a", "b", "c"]).label_names(["l"]);
+    let family = family.register().unwrap();
+    family.with(["1"]).only("a").unwrap();
+    family.with(["1"]).set("c", true).unwrap();
+    family.with(["2"]).set("b", true).unwrap();
+    family.with(["1"]).set("a", false).unwrap();
+    let told = ["gauge st{l=\"1\"}", "set 1", "set 5", "gauge st{l=\"2\"}", "set 2", "set 4"];
+    assert_eq!(calls.take(), told);
+    assert_eq!(family.with(["1"]).is_active("c"), None, "what is not read back is not told");
+}
+
+/// Notes what a state set is set to, and takes long over the first state alone.
+#[derive(Clone)]
+struct Slow {
+    told: Arc<Mutex<Vec<f64>>>,
+    begins: Arc<Barrier>,
+    ends: Arc<Barrier>,
+}
+
+impl GaugeCell for Slow {
+    fn set(&self, value: f64) {
+        if value == 1.0 {
+            self.begins.wait();
+            self.ends.wait();
+        }
+        self.told.lock().unwrap().push(value);
+    }
+
+    fn add(&self, _: f64) {
+        unreachable!("a state set is set");
+    }
+}
+
+impl Cells for Slow {
+    fn counter(
+        &self,
+        family: &FamilyDesc,
+        labels: Labels<'_>,
+    ) -> Result<Arc<dyn CounterCell>, BackendError> {
+        Heap.counter(family, labels)
+    }
+
+    fn gauge(&self, _: &FamilyDesc, _: Labels<'_>) -> Result<Arc<dyn GaugeCell>, BackendError> {
+        Ok(Arc::new(self.clone()))
+    }
+
+    fn histogram(
+        &self,
+        family: &FamilyDesc,
+        labels: Labels<'_>,
+    ) -> Result<Arc<dyn HistogramCell>, BackendError> {
+        Heap.histogram(family, labels)
+    }
+}
+
+#[test]
+fn a_cell_is_told_last_what_all_changes_of_its_states_come_to() {
+    let barrier = || Arc::new(Barrier::new(2));
+    let cells = Slow { told: Arc::default(), begins: barrier(), ends: barrier() };
+    let registry = Registry::new(OnCells(Storage::cells(cells.clone())));
+    let set = registry.state_set("st", "help").states(["a", "b"]).register().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| set.set("a", true).unwrap());
+        cells.begins.wait();
+        set.set("b", true).unwrap(); // while the cell is being told of the other
+        cells.ends.wait();
+    });
+    assert_eq!(*cells.told.lock().unwrap(), [3.0, 1.0, 3.0]);
 }
 
 #[test]

@@ -8,14 +8,12 @@ use std::time::Duration;
 
 use crate::wait::eventually;
 
-/// Becomes the program (`exec`), so that the child's id is the program's. Before, it leaves a guard
-/// behind that reads from the child's input: a line sends it home, and the end without a line means
-/// that the test process is gone, and so kills the program.
-const GUARDED: &str = r#"
-exec 3<&0 </dev/null
-( trap '' HUP INT TERM; read -r _ <&3 || kill -9 $$ ) >/dev/null 2>&1 &
-exec "$@" 3<&-
-"#;
+/// Becomes the program (`exec`), so that the child's id is the program's, once there is a guard.
+const LAUNCH: &str = r#"read -r _ && exec "$@" </dev/null"#;
+
+/// Reads from the test process: a line sends it home, and the end without a line means that the test
+/// process is gone. Then it kills the program and removes its folder.
+const GUARD: &str = r#"trap '' HUP INT TERM; read -r _ || { kill -9 "$1"; rm -rf -- "$2"; }"#;
 
 /// Time for a signal to take effect on a busy machine.
 const SIGNAL: Duration = Duration::from_secs(10);
@@ -24,23 +22,21 @@ const SIGNAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    guard: Child,
 }
 
 impl Process {
     /// Starts a program of the test tools in this folder; what it prints is appended to `output`.
     pub(crate) fn start(name: &str, arguments: &[String], folder: &Path, output: File) -> Self {
         let output_too = output.try_clone().expect("a second handle of the output file");
-        let child = Command::new("sh")
-            .args(["-c", GUARDED, "sh"])
-            .arg(program(name))
-            .args(arguments)
-            .current_dir(folder)
-            .stdin(Stdio::piped())
-            .stdout(output)
-            .stderr(output_too)
-            .spawn()
-            .unwrap_or_else(|error| panic!("`sh` does not start: {error}"));
-        Self { child }
+        let mut launch = sh(LAUNCH);
+        launch.arg(program(name)).args(arguments).current_dir(folder);
+        let mut child = spawn(launch.stdout(output).stderr(output_too));
+        let mut guard = sh(GUARD);
+        guard.arg(child.id().to_string()).arg(folder);
+        let guard = spawn(guard.stdout(Stdio::null()).stderr(Stdio::null()));
+        tell(&mut child);
+        Self { child, guard }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -64,10 +60,9 @@ impl Process {
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("sh")
-            .args(["-c", "kill -\"$0\" \"$1\"", name, &self.id().to_string()])
-            .status()
-            .expect("`sh` starts");
+        let mut kill = sh(r#"kill -"$1" "$2""#);
+        kill.args([name, &self.id().to_string()]);
+        let status = spawn(&mut kill).wait().expect("the child can be waited for");
         assert!(status.success(), "SIG{name} could not be sent to process {}", self.id());
     }
 
@@ -85,16 +80,35 @@ impl Process {
     fn end(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
-        if let Some(mut guard) = self.child.stdin.take() {
-            let _ = guard.write_all(b"\n");
-        }
+        // Before the id can be another process's.
+        tell(&mut self.guard);
         let _ = self.child.wait();
+        let _ = self.guard.wait();
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// A shell with this script; its arguments are to follow.
+fn sh(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).stdin(Stdio::piped());
+    command
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command.spawn().unwrap_or_else(|error| panic!("`sh` does not start: {error}"))
+}
+
+/// Sends the line that a script waits for.
+fn tell(child: &mut Child) {
+    if let Some(mut input) = child.stdin.take() {
+        // Who is gone needs no telling.
+        let _ = input.write_all(b"\n");
     }
 }
 

@@ -14,11 +14,21 @@ const QUORUM: usize = 2;
 const DOWN_AFTER_MS: u32 = 500;
 
 /// After a failover that did not succeed the next is tried after twice this.
-const FAILOVER_TIMEOUT_MS: u32 = 2000;
+const FAILOVER_TIMEOUT_MS: u32 = 1500;
 
-/// The sentinels' usual pauses are seconds; tests have less time. In milliseconds.
-const PERIODS: [(&str, u32); 4] =
-    [("INFO-PERIOD", 200), ("ASK-PERIOD", 100), ("PUBLISH-PERIOD", 100), ("PING-PERIOD", 100)];
+/// The sentinels' usual pauses are seconds, and half a minute after they noticed that they
+/// themselves were stopped or late (`TILT`); tests have less time. In milliseconds.
+const PERIODS: [(&str, u32); 6] = [
+    ("ASK-PERIOD", 100),
+    ("INFO-PERIOD", 200),
+    // How long a link that gives no answer is kept before the next is tried.
+    ("MIN-LINK-RECONNECT-PERIOD", 1000),
+    // A replica whose last `INFO` is older than five of these is not promoted, and while the master
+    // is down a sentinel asks for that once a second, whatever `INFO-PERIOD` says.
+    ("PING-PERIOD", 300),
+    ("PUBLISH-PERIOD", 100),
+    ("TILT-PERIOD", 1000),
+];
 
 /// Time for sentinels to find or to change something, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use redis::{
     Client, Cmd, Connection, ConnectionAddr, FromRedisValue, IntoConnectionInfo,
-    RedisConnectionInfo, RedisResult, ToRedisArgs, Value,
+    RedisConnectionInfo, RedisError, RedisResult, ToRedisArgs, Value,
 };
 use tempfile::TempDir;
 
@@ -182,9 +182,12 @@ impl Server {
     /// As [`command`](Self::command), and when the answer is of another type.
     #[track_caller]
     pub fn query<T: FromRedisValue>(&self, words: impl IntoIterator<Item = impl ToRedisArgs>) -> T {
-        self.try_query(words).unwrap_or_else(|error| {
-            panic!("server on port {}: {error}\n{}", self.port(), self.log())
-        })
+        self.try_query(words).unwrap_or_else(|error| self.fail(&error))
+    }
+
+    #[track_caller]
+    fn fail(&self, error: &RedisError) -> ! {
+        panic!("server on port {}: {error}\n{}", self.port(), self.log())
     }
 
     /// The answer to a command, as this type.
@@ -213,8 +216,17 @@ impl Server {
     }
 
     /// One field of one section of `INFO`, if it is there.
+    ///
+    /// # Panics
+    ///
+    /// As [`query`](Self::query).
+    #[track_caller]
     pub fn info(&self, section: &str, field: &str) -> Option<String> {
-        let info: String = self.query(["INFO", section]);
+        // A sentinel that gives a server another role cuts the connections of all its clients.
+        let info: String = match self.try_query(["INFO", section]) {
+            Err(error) if error.is_connection_dropped() => self.query(["INFO", section]),
+            answer => answer.unwrap_or_else(|error| self.fail(&error)),
+        };
         let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
         Some(value.to_owned())
     }

@@ -67,6 +67,7 @@ fn a_slot_moves_under_load_without_losing_a_count(cluster: &Cluster) {
                 }
             }
         });
+        let _end = SetOnDrop(&over);
         for step in 1..=6 {
             let before = counted.load(Ordering::Relaxed);
             pytheus_test_servers::eventually("the client counts", PATIENCE, || {
@@ -74,7 +75,6 @@ fn a_slot_moves_under_load_without_losing_a_count(cluster: &Cluster) {
             });
             cluster.move_slot(slot, (home + step) % 3);
         }
-        over.store(true, Ordering::Relaxed);
     });
     assert_eq!(cluster.owner(slot), Some(home));
     let kept: i64 = (0..20)
@@ -102,6 +102,15 @@ fn a_replica_takes_the_place_of_a_dead_master(cluster: &Cluster) {
     cluster.node(master).restart();
     cluster.wait_until_well();
     assert_eq!(cluster.owner(slot), Some(replica));
+}
+
+/// Ends the client also when a check fails.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

@@ -1,6 +1,7 @@
 //! What one server promises.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -203,14 +204,20 @@ fn a_server_ends_with_the_test_process_that_is_killed() {
     let printed = BufReader::new(victim.stdout.take().unwrap()).lines().map_while(Result::ok);
     let said = printed.filter_map(|line| Some(line.split_once("server ")?.1.to_owned())).next();
     let said = said.expect("the victim says which servers it started");
-    let processes: Vec<u32> = said.split(' ').map(|id| id.parse().unwrap()).collect();
+    let (processes, folders): (Vec<u32>, Vec<&str>) = said
+        .split(' ')
+        .map(|server| server.split_once(':').unwrap())
+        .map(|(process, folder)| (process.parse::<u32>().unwrap(), folder))
+        .unzip();
     assert_eq!(processes.len(), 2);
+    assert!(folders.iter().all(|folder| Path::new(folder).exists()));
     assert!(processes.iter().copied().all(runs));
 
     victim.kill().unwrap();
     victim.wait().unwrap();
-    eventually("the servers are gone", Duration::from_secs(10), || {
+    eventually("the servers and their folders are gone", Duration::from_secs(10), || {
         !processes.iter().copied().any(runs)
+            && !folders.iter().any(|folder| Path::new(folder).exists())
     });
 }
 
@@ -218,7 +225,9 @@ fn a_server_ends_with_the_test_process_that_is_killed() {
 fn be_the_victim() {
     let (server, paused) = (Server::start(), Server::start());
     paused.pause();
-    println!("server {} {}", server.process_id().unwrap(), paused.process_id().unwrap());
+    let name =
+        |server: &Server| format!("{}:{}", server.process_id().unwrap(), server.folder().display());
+    println!("server {} {}", name(&server), name(&paused));
     let _ = std::io::stdin().read(&mut [0]);
 }
 

@@ -36,7 +36,7 @@ const MODES: [GaugeMode; 11] = [
 ];
 
 /// Everything but the name, which is the key.
-pub(super) fn encode(identity: &Identity) -> Vec<u8> {
+pub(crate) fn encode(identity: &Identity) -> Vec<u8> {
     let place = |found: Option<usize>| found.unwrap_or_default() as u8;
     let mut flags = 0;
     if identity.unit.is_some() {
@@ -75,7 +75,7 @@ fn put_texts(bytes: &mut Vec<u8>, texts: &[String]) {
 }
 
 /// The identity again; `None` if the bytes are none.
-pub(super) fn decode(name: String, bytes: &[u8]) -> Option<Identity> {
+pub(crate) fn decode(name: String, bytes: &[u8]) -> Option<Identity> {
     let [kind, mode, flags, rest @ ..] = bytes else { return None };
     let mut rest = rest;
     let mut identity = Identity::new(name, *KINDS.get(*kind as usize)?);

@@ -77,7 +77,7 @@ pub(crate) const MAX_TEXT_BYTES: usize = 64 << 10;
 ///
 /// A scrape shows what has a number below the one it began with. So of two series with one key, the
 /// second made when the first was removed while the scrape was under way, it shows the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct State(u64);
 
 impl State {
@@ -97,6 +97,16 @@ impl State {
 
     pub(super) fn with(self, state: u64) -> Self {
         Self(self.0 >> STATE_BITS << STATE_BITS | state)
+    }
+
+    /// What [`word`](Self::word) was.
+    pub(super) fn of_word(word: u64) -> Self {
+        Self(word)
+    }
+
+    /// All of it, as one number.
+    pub(super) fn word(self) -> u64 {
+        self.0
     }
 
     /// Whether it had a number before `epoch`.
@@ -168,7 +178,12 @@ impl Entry {
 
     /// When the series was created.
     pub(super) fn created(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(self.stamp.load(Ordering::Relaxed) >> STAMP_SHIFT)
+        UNIX_EPOCH + Duration::from_millis(self.created_millis())
+    }
+
+    /// The same, in milliseconds since 1970.
+    pub(super) fn created_millis(&self) -> u64 {
+        self.stamp.load(Ordering::Relaxed) >> STAMP_SHIFT
     }
 
     pub(super) fn set_created(&self, at: SystemTime) {

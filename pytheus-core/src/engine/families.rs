@@ -196,6 +196,9 @@ impl Engine {
         now: SystemTime,
     ) -> Result<(Family, FamilyDesc, bool), RegisterError> {
         self.arena.must_have_owner()?;
+        if let Some(watcher) = &self.watcher {
+            watcher.admit(desc, self.on_conflict == super::OnConflict::Replace)?;
+        }
         for _ in 0..MOST_TURNS {
             match self.join(desc) {
                 Ok(Some((family, stored))) => return Ok((family, stored, false)),
@@ -371,10 +374,12 @@ impl Engine {
         }
         let key = Key::new(arena, name.as_bytes());
         let found = self.root().index.locate(arena, key);
-        found.is_some_and(|at| {
+        let here = found.is_some_and(|at| {
             let seen = arena.entry(at).state();
             arena.text_is(at, key) && self.take_out(at, seen)
-        })
+        });
+        let elsewhere = self.watcher.as_ref().is_some_and(|watcher| watcher.unregister(name));
+        here || elsewhere
     }
 
     /// Takes all families out.
@@ -466,6 +471,7 @@ impl Engine {
     /// What a value for each process comes to, if it is a gauge that has one.
     fn mode(&self, identity: &Identity) -> ModeCode {
         match identity.kind {
+            Kind::Gauge | Kind::StateSet if self.watcher.is_some() => ModeCode::TRACKED,
             Kind::Gauge if self.is_shared() => ModeCode::new(identity.gauge_mode),
             _ => ModeCode::default(),
         }
@@ -478,7 +484,7 @@ impl Engine {
     }
 
     /// What is stored about a family; `None` if it makes no sense.
-    fn describe(&self, at: u32) -> Option<FamilyDesc> {
+    pub(super) fn describe(&self, at: u32) -> Option<FamilyDesc> {
         let mut name = Vec::new();
         self.arena.copy_text(at, &mut name);
         let body = self.body(at);

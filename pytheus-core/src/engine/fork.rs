@@ -5,6 +5,7 @@ use crossbeam::utils::Backoff;
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// How many forks lie between this process and the first one, plus one.
@@ -86,9 +87,56 @@ pub fn without_forks<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// Whoever has threads that a child does not inherit.
+pub(crate) trait ForkWatcher: Send + Sync {
+    /// A fork is about to happen.
+    fn before(&self);
+
+    /// It did, or failed; this is the parent.
+    fn in_parent(&self);
+
+    /// This is the child: must not allocate, nor wait for anybody.
+    fn in_child(&self);
+
+    /// The child makes an update, the first one.
+    fn is_used_in_child(&self);
+}
+
+static WATCHERS: ForkMutex<Vec<Weak<dyn ForkWatcher>>> = ForkMutex::new(Vec::new());
+/// Whether this is a child in which nobody made an update, and somebody wants to know of it.
+static IS_UNUSED_CHILD: AtomicBool = AtomicBool::new(false);
+
+/// Tells `watcher` of forks from now on.
+pub(crate) fn tell(watcher: Weak<dyn ForkWatcher>) {
+    watch();
+    let mut watchers = WATCHERS.lock();
+    watchers.retain(|watcher| watcher.strong_count() > 0);
+    watchers.push(watcher);
+}
+
+/// Called for the first update of a child.
+#[inline]
+pub(super) fn tell_watchers() {
+    if IS_UNUSED_CHILD.load(Ordering::Relaxed) {
+        tell_of_use();
+    }
+}
+
+#[cold]
+fn tell_of_use() {
+    if IS_UNUSED_CHILD.swap(false, Ordering::Relaxed) {
+        // Under no lock: they make threads.
+        let watchers = WATCHERS.lock().clone();
+        watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.is_used_in_child());
+    }
+}
+
 extern "C" fn before() {
     // The handlers may be entered twice; once is enough.
     if begins_fork() {
+        let watchers = WATCHERS.lock();
+        watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.before());
+        watchers.hold_over_fork();
         super::arena::all().for_each(Arena::before_fork);
     }
 }
@@ -96,6 +144,9 @@ extern "C" fn before() {
 extern "C" fn in_parent() {
     if ends_fork() {
         super::arena::all().for_each(Arena::after_fork_in_parent);
+        WATCHERS.release_after_fork(|watchers| {
+            watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.in_parent());
+        });
     }
 }
 
@@ -104,6 +155,10 @@ extern "C" fn in_child() {
     super::slots::forget_stripes();
     if ends_fork() {
         super::arena::all().for_each(Arena::after_fork_in_child);
+        WATCHERS.release_after_fork(|watchers| {
+            IS_UNUSED_CHILD.store(!watchers.is_empty(), Ordering::Relaxed);
+            watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.in_child());
+        });
     }
 }
 
@@ -115,6 +170,8 @@ extern "C" fn in_child() {
 pub(crate) struct ForkMutex<T> {
     /// 0 when free, else the generation of the holder.
     holder: AtomicU64,
+    /// Whether whoever holds it does so for the fork that is under way.
+    is_held_over_fork: AtomicBool,
     value: UnsafeCell<T>,
 }
 
@@ -123,7 +180,11 @@ unsafe impl<T: Send> Sync for ForkMutex<T> {}
 
 impl<T> ForkMutex<T> {
     pub(crate) const fn new(value: T) -> Self {
-        Self { holder: AtomicU64::new(0), value: UnsafeCell::new(value) }
+        Self {
+            holder: AtomicU64::new(0),
+            is_held_over_fork: AtomicBool::new(false),
+            value: UnsafeCell::new(value),
+        }
     }
 }
 
@@ -141,6 +202,7 @@ impl<T: Default> ForkMutex<T> {
                     .is_ok()
             {
                 if stale {
+                    self.is_held_over_fork.store(false, Ordering::Relaxed);
                     // SAFETY: we hold the lock. The old value may be half changed, so it is
                     // overwritten without being dropped: a leak, once per fork at most.
                     unsafe { self.value.get().write(T::default()) };
@@ -148,6 +210,18 @@ impl<T: Default> ForkMutex<T> {
                 return ForkGuard { lock: self, access: PhantomData };
             }
             backoff.snooze();
+        }
+    }
+}
+
+impl<T> ForkMutex<T> {
+    /// Gives back a lock that was [held](ForkGuard::hold_over_fork) over a fork, by the parent or by the
+    /// child, once `use_value` was called. Does nothing if it was not.
+    pub(crate) fn release_after_fork(&self, use_value: impl FnOnce(&mut T)) {
+        // Whoever sees that it is held has it: nobody else can have taken the lock since.
+        if self.is_held_over_fork.swap(false, Ordering::Relaxed) {
+            let mut guard = ForkGuard { lock: self, access: PhantomData };
+            use_value(&mut guard);
         }
     }
 }
@@ -168,6 +242,14 @@ pub(crate) struct ForkGuard<'a, T> {
     lock: &'a ForkMutex<T>,
     /// A guard gives access as a `&mut` does, and may be shared and sent as one.
     access: PhantomData<&'a mut T>,
+}
+
+impl<T> ForkGuard<'_, T> {
+    /// Keeps the lock, so that a child finds what it protects as it is.
+    pub(crate) fn hold_over_fork(self) {
+        self.lock.is_held_over_fork.store(true, Ordering::Relaxed);
+        std::mem::forget(self);
+    }
 }
 
 impl<T> Deref for ForkGuard<'_, T> {
@@ -204,5 +286,16 @@ mod tests {
         assert_eq!(*lock.lock(), Vec::<i32>::new());
         lock.lock().push(2);
         assert_eq!(*lock.lock(), [2]);
+    }
+
+    #[test]
+    fn a_lock_held_for_the_fork_is_as_it_was_in_the_child() {
+        let lock = ForkMutex::new(vec![1]);
+        lock.lock().hold_over_fork();
+        // What a child finds.
+        lock.holder.store(generation() + 1, Ordering::Relaxed);
+        lock.release_after_fork(|value| value.push(2));
+        assert_eq!(*lock.lock(), [1, 2]);
+        lock.release_after_fork(|_| panic!("nobody holds it"));
     }
 }

@@ -39,6 +39,7 @@
 // | `orphans` | what the dead left half made |
 // | `marks`, `mirror`, `sharing` | what it takes that several processes use one memory |
 // | `per_process` | gauges with a value for each process |
+// | `tracked`, `watch` | what changed, for whoever carries it elsewhere |
 // | `layout` | a number for the layout of all that is written |
 // | `exemplars` | one example per counter or bucket |
 // | `scrape`, `visited` | visiting everything, and what was visited |
@@ -74,17 +75,21 @@ mod sharing;
 mod slots;
 mod stripe;
 mod ticks;
+mod tracked;
 mod visited;
+mod watch;
 
+pub(crate) use coding::{decode as decode_identity, encode as encode_identity};
 pub(crate) use entries::{Key, MAX_TEXT_BYTES};
 pub use fork::without_forks;
-pub(crate) use fork::{ForkMutex, generation, watch};
+pub(crate) use fork::{ForkMutex, ForkWatcher, generation, tell as tell_of_forks, watch};
 pub use layout::LAYOUT;
 pub use memory::{Area, Geometry, Memory, PROCESS_BITS, Sharing};
-pub(crate) use place::Place;
+pub(crate) use place::{GaugeCells, Place};
 pub(crate) use recent::{FamilyId, Found, Trace};
 pub(crate) use series::{Family, NoRoom, Spot};
-pub(crate) use ticks::time_of_day;
+pub(crate) use ticks::{since_boot, time_of_day};
+pub(crate) use watch::{FamilyId as WatchedId, Look, LookScratch, OwnEvents, Watcher};
 
 use crate::BackendError;
 use crate::backend::{Collection, Visit};
@@ -115,6 +120,7 @@ pub struct Engine {
     root: Arc<RootLease>,
     on_conflict: OnConflict,
     gauge_mode: GaugeMode,
+    watcher: Option<Arc<dyn Watcher>>,
 }
 
 /// What happens when a family is registered that differs from the one of its name in the memory.
@@ -172,6 +178,7 @@ impl Engine {
             root: Arc::new(RootLease { arena, at, lifetime }),
             on_conflict: OnConflict::Fail,
             gauge_mode: GaugeMode::Shared,
+            watcher: None,
         }
     }
 

@@ -88,12 +88,15 @@ const CODES: [GaugeMode; 9] = [
 ];
 
 impl ModeCode {
+    /// One value for all, and whether it was set.
+    pub(super) const TRACKED: Self = Self(CODES.len() as u8 + 1);
+
     pub(super) fn new(mode: GaugeMode) -> Self {
         Self(CODES.iter().position(|code| *code == mode).map_or(0, |at| at as u8 + 1))
     }
 
     pub(super) fn is_per_process(self) -> bool {
-        self.0 != 0
+        self.mode().is_some()
     }
 
     #[inline(always)]

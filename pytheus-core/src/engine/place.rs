@@ -24,6 +24,17 @@ pub(crate) struct Place {
     packed: u64,
 }
 
+/// Where the value of a gauge is.
+#[derive(Clone, Copy)]
+pub(crate) enum GaugeCells {
+    /// In one cell.
+    One,
+    /// In one cell, and beside it whether it was set.
+    Tracked,
+    /// In a node for each process.
+    PerProcess(GaugeMode),
+}
+
 /// Where the [`ModeCode`] stands, in four bits that no slot has.
 const MODE_SHIFT: u32 = 12;
 const _: () = assert!(SLOTS.is_power_of_two() && SLOTS <= 1 << MODE_SHIFT);
@@ -203,14 +214,18 @@ impl Place {
         Self { packed: low | u64::from(family) << 16 | u64::from(offset) << 32 }
     }
 
-    /// If it is a gauge with a value for each process, what they come to.
+    /// How a gauge is updated.
     #[inline(always)]
-    pub(crate) fn mode(&self) -> Option<GaugeMode> {
-        ModeCode((self.packed as u16 >> MODE_SHIFT) as u8).mode()
+    pub(crate) fn gauge_cells(&self) -> GaugeCells {
+        let code = ModeCode((self.packed as u16 >> MODE_SHIFT) as u8);
+        if code == ModeCode::default() {
+            return GaugeCells::One;
+        }
+        code.mode().map_or(GaugeCells::Tracked, GaugeCells::PerProcess)
     }
 
     #[inline(always)]
-    fn slot(&self) -> u16 {
+    pub(super) fn slot(&self) -> u16 {
         self.packed as u16 % SLOTS as u16
     }
 

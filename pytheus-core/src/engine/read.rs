@@ -11,6 +11,16 @@ use crate::visit::Number;
 /// The total of a counter. Never smaller than an earlier reading: every stripe only grows, and the
 /// stripes are added in the same order every time.
 pub(super) fn counter(stripes: impl Iterator<Item = Stripe>, offset: u32) -> Number {
+    let (whole, fractions) = sum_of_counter(stripes, offset);
+    match u64::try_from(whole) {
+        Ok(whole) if fractions == 0.0 => Number::Int(whole),
+        Ok(whole) => Number::Float(whole as f64 + fractions),
+        Err(_) => Number::Float(beyond(whole) + fractions),
+    }
+}
+
+#[inline(always)]
+fn sum_of_counter(stripes: impl Iterator<Item = Stripe>, offset: u32) -> (u128, f64) {
     let (mut whole, mut fractions) = (0_u128, 0.0);
     for stripe in stripes {
         whole += u128::from(stripe.cell(offset + layout::WHOLE).load(Ordering::Relaxed));
@@ -20,11 +30,13 @@ pub(super) fn counter(stripes: impl Iterator<Item = Stripe>, offset: u32) -> Num
             fractions += f64::from_bits(fraction);
         }
     }
-    match u64::try_from(whole) {
-        Ok(whole) if fractions == 0.0 => Number::Int(whole),
-        Ok(whole) => Number::Float(whole as f64 + fractions),
-        Err(_) => Number::Float(beyond(whole) + fractions),
-    }
+    (whole, fractions)
+}
+
+/// The whole part of a counter's total, at most `u64::MAX`, and the bits of the sum of its fractions.
+pub(super) fn counter_parts(stripes: impl Iterator<Item = Stripe>, offset: u32) -> [u64; 2] {
+    let (whole, fractions) = sum_of_counter(stripes, offset);
+    [u64::try_from(whole).unwrap_or(u64::MAX), fractions.to_bits()]
 }
 
 /// A total that no counter reaches in practice, apart so that nothing of it is done for others.
@@ -36,13 +48,26 @@ fn beyond(whole: u128) -> f64 {
 
 /// The value of an up-down counter.
 pub(super) fn up_down(stripes: impl Iterator<Item = Stripe>, offset: u32) -> f64 {
+    let (whole, fractions) = sum_of_up_down(stripes, offset);
+    whole as f64 + fractions
+}
+
+fn sum_of_up_down(stripes: impl Iterator<Item = Stripe>, offset: u32) -> (i128, f64) {
     let (mut whole, mut fractions) = (0_i128, 0.0);
     for stripe in stripes {
         whole += i128::from(stripe.cell(offset + layout::WHOLE).load(Ordering::Relaxed) as i64);
         fractions +=
             f64::from_bits(stripe.cell(offset + layout::FRACTIONS).load(Ordering::Relaxed));
     }
-    whole as f64 + fractions
+    (whole, fractions)
+}
+
+/// The bits of the whole part of an up-down counter's value, an `i64` that ends at its limits, and of
+/// the sum of its fractions.
+pub(super) fn up_down_parts(stripes: impl Iterator<Item = Stripe>, offset: u32) -> [u64; 2] {
+    let (whole, fractions) = sum_of_up_down(stripes, offset);
+    let whole = whole.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+    [whole as u64, fractions.to_bits()]
 }
 
 /// The count and the sum of a summary.

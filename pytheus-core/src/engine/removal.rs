@@ -16,15 +16,32 @@ impl Family {
             return false;
         }
         let found = self.body().index.locate(arena, key);
-        found.is_some_and(|at| {
+        let removed = found.is_some_and(|at| {
             let seen = arena.entry(at).state();
             arena.text_is(at, key) && self.is_registered() && self.remove_shown(at, seen)
-        })
+        });
+        self.was_removed(labels);
+        removed
     }
 
     /// Removes every live series for which `keep` says no. Returns how many.
     pub(crate) fn retain(&self, mut keep: impl FnMut(&str) -> bool) -> usize {
-        self.remove_where(|labels, at, seen| !keep(labels) && self.remove_shown(at, seen))
+        self.remove_where(|labels, at, seen| {
+            let removed = !keep(labels) && self.remove_shown(at, seen);
+            if removed {
+                self.was_removed(labels);
+            }
+            removed
+        })
+    }
+
+    /// Tells whoever watches that somebody wanted the series removed.
+    fn was_removed(&self, labels: &str) {
+        if let Some(watcher) = &self.engine.watcher
+            && self.is_registered()
+        {
+            watcher.remove(&self.id(), labels);
+        }
     }
 
     /// Removes every live series that has no holder and for which `keep`, given a number that changes
@@ -44,7 +61,7 @@ impl Family {
             }
             // As far as this process is concerned. While others have a mark, it counts as held to us.
             arena.pin(|pinned| arena.release(pinned, cells));
-            self.expire(at, seen)
+            self.expire(at, seen, labels)
         })
     }
 
@@ -68,7 +85,7 @@ impl Family {
     }
 
     /// Removes a series unless somebody holds it, however late.
-    fn expire(&self, at: u32, seen: State) -> bool {
+    fn expire(&self, at: u32, seen: State, labels: &str) -> bool {
         let arena = self.arena();
         let entry = arena.entry(at);
         let (live, expiring) = (seen.with(state::LIVE), seen.with(state::EXPIRING));
@@ -82,6 +99,7 @@ impl Family {
             entry.change(expiring, live);
             return false;
         }
+        self.last_look(at, labels);
         self.remove_entry(at, expiring)
     }
 

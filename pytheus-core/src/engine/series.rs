@@ -13,6 +13,7 @@ use super::records::NO_RECORD;
 use super::stripe::Cells as _;
 use super::stripe::pins::Pinned;
 use super::ticks::since_boot;
+use super::tracked;
 use crate::primitive::{Ordering, fence};
 use crate::{BackendError, BackendErrorKind};
 use crossbeam::utils::Backoff;
@@ -307,6 +308,7 @@ impl Family {
                 stripe.cell(cell).store(0, Ordering::Relaxed);
             }
         }
+        tracked::clear(arena, cells);
         for cell in values {
             let word = arena.shared_cell(cell);
             if body.is_per_process.load(Ordering::Relaxed) != 0 {

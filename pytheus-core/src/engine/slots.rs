@@ -190,6 +190,19 @@ pub(super) fn update_cell<A: Copy>(
     }
 }
 
+/// Whether the calling thread has a stripe that holds the cell at `offset`.
+#[inline(always)]
+pub(super) fn has_stripe(slot: u16, offset: u32) -> bool {
+    HOT.with(|hot| offset < hot.entries[slot as usize % SLOTS].limit.get())
+}
+
+/// Has the calling thread ask for one.
+#[cold]
+#[inline(never)]
+pub(super) fn ask_for_stripe(slot: u16, offset: u32) {
+    drop(slow_path(slot, offset));
+}
+
 /// The calling thread's stripe, if it has one that holds the cell at `offset`.
 #[inline(always)]
 fn own_stripe(slot: u16, offset: u32) -> Option<Stripe> {
@@ -231,6 +244,7 @@ fn slow_path(slot: u16, offset: u32) -> Access {
         // A place is made by an arena that has entered itself into the table before.
         unreachable!("engine slot {slot} holds no memory");
     };
+    fork::tell_watchers();
     match own(arena, offset) {
         Some(stripe) => Access { stripe, borrowed: false },
         None => borrow(arena, offset, FOR_THREADS),

@@ -14,7 +14,7 @@ pub(crate) fn time_of_day() -> SystemTime {
 }
 
 /// The time since the system started, the same for all processes; it goes on while the system sleeps.
-pub(super) fn since_boot() -> Duration {
+pub(crate) fn since_boot() -> Duration {
     #[cfg(target_os = "linux")]
     const CLOCK: libc::clockid_t = libc::CLOCK_BOOTTIME;
     #[cfg(not(target_os = "linux"))]

@@ -3,7 +3,7 @@
 use super::exemplar::canonical;
 use super::{Amount, At, InSignal, handle};
 use crate::ExemplarError;
-use crate::cells::CounterCell;
+use crate::cells::{Cells, CounterCell};
 use crate::visit::{FamilyDesc, Number};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -34,7 +34,7 @@ pub struct Counter {
     at: At<dyn CounterCell>,
 }
 
-handle!(Counter, CounterCell, Counter, counter);
+handle!(Counter, dyn CounterCell, Counter, Cells::counter);
 
 impl Counter {
     fn from_parts(at: At<dyn CounterCell>, _: &Arc<FamilyDesc>) -> Self {

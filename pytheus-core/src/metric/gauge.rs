@@ -1,7 +1,8 @@
 //! Gauges.
 
 use super::{Amount, At, handle};
-use crate::cells::GaugeCell;
+use crate::cells::{Cells, GaugeCell};
+use crate::engine::GaugeCells;
 use crate::primitive::Ordering;
 use crate::visit::FamilyDesc;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub struct Gauge {
     at: At<dyn GaugeCell>,
 }
 
-handle!(Gauge, GaugeCell, Gauge, gauge);
+handle!(Gauge, dyn GaugeCell, Gauge, Cells::gauge);
 
 impl Gauge {
     fn from_parts(at: At<dyn GaugeCell>, _: &Arc<FamilyDesc>) -> Self {
@@ -42,9 +43,10 @@ impl Gauge {
     pub fn set(&self, value: impl Amount) {
         let value = value.to_f64();
         match &self.at {
-            At::Striped(place) => match place.mode() {
-                None => place.shared().store(value.to_bits(), Ordering::Relaxed),
-                Some(mode) => place.set_here(mode, value),
+            At::Striped(place) => match place.gauge_cells() {
+                GaugeCells::One => place.shared().store(value.to_bits(), Ordering::Relaxed),
+                GaugeCells::Tracked => place.set_tracked(value),
+                GaugeCells::PerProcess(mode) => place.set_here(mode, value),
             },
             At::Cell(cell) => cell.set(value),
         }
@@ -55,14 +57,17 @@ impl Gauge {
     pub fn add(&self, amount: impl Amount) {
         let amount = amount.to_f64();
         match &self.at {
-            At::Striped(place) => match place.mode() {
-                None => {
+            At::Striped(place) => match place.gauge_cells() {
+                cells @ (GaugeCells::One | GaugeCells::Tracked) => {
                     let moved = |bits| Some((f64::from_bits(bits) + amount).to_bits());
                     let relaxed = Ordering::Relaxed;
                     // Never fails: `moved` always has an answer.
                     let _ = place.shared().fetch_update(relaxed, relaxed, moved);
+                    if matches!(cells, GaugeCells::Tracked) {
+                        place.note_change();
+                    }
                 }
-                Some(mode) => place.add_here(mode, amount),
+                GaugeCells::PerProcess(mode) => place.add_here(mode, amount),
             },
             At::Cell(cell) => cell.add(amount),
         }
@@ -89,9 +94,11 @@ impl Gauge {
     /// The value; `None` if the backend does not read back what it is told.
     pub fn get(&self) -> Option<f64> {
         match &self.at {
-            At::Striped(place) => Some(match place.mode() {
-                None => f64::from_bits(place.shared().load(Ordering::Relaxed)),
-                Some(_) => place.value_here(),
+            At::Striped(place) => Some(match place.gauge_cells() {
+                GaugeCells::One | GaugeCells::Tracked => {
+                    f64::from_bits(place.shared().load(Ordering::Relaxed))
+                }
+                GaugeCells::PerProcess(_) => place.value_here(),
             }),
             At::Cell(cell) => cell.get(),
         }

@@ -3,7 +3,7 @@
 use super::exemplar::canonical;
 use super::{Amount, At, InSignal, handle};
 use crate::ExemplarError;
-use crate::cells::HistogramCell;
+use crate::cells::{Cells, HistogramCell};
 use crate::time::Timer;
 use crate::visit::FamilyDesc;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub struct Histogram {
     at: At<dyn HistogramCell>,
 }
 
-handle!(Histogram, HistogramCell, Histogram, histogram);
+handle!(Histogram, dyn HistogramCell, Histogram, Cells::histogram);
 
 impl Histogram {
     /// The bounds of a histogram that was given none, in seconds: those of the official clients.

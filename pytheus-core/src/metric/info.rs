@@ -1,7 +1,7 @@
 //! Infos.
 
 use super::{At, handle};
-use crate::cells::GaugeCell;
+use crate::cells::{Cells, GaugeCell};
 use crate::visit::FamilyDesc;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub struct Info {
     _at: At<dyn GaugeCell>,
 }
 
-handle!(Info, GaugeCell, Gauge, gauge);
+handle!(Info, dyn GaugeCell, Gauge, Cells::gauge);
 
 impl Info {
     fn from_parts(at: At<dyn GaugeCell>, _: &Arc<FamilyDesc>) -> Self {

@@ -18,6 +18,7 @@ pub use histogram::{Histogram, exponential_buckets, linear_buckets};
 pub use info::Info;
 pub use signal::InSignal;
 pub use state_set::StateSet;
+pub(crate) use state_set::StatesCell;
 pub use summary::Summary;
 pub use up_down_counter::UpDownCounter;
 
@@ -112,13 +113,13 @@ impl<C: ?Sized> std::fmt::Debug for At<C> {
 
 /// Writes what is alike in every handle.
 macro_rules! handle {
-    ($name:ident, $cell:ident, $variant:ident, $open:ident) => {
+    ($name:ident, $cell:ty, $variant:ident, $open:path) => {
         impl crate::metric::Metric for $name {
             const KIND: crate::Kind = crate::Kind::$name;
         }
 
         impl crate::metric::sealed::Sealed for $name {
-            type Cell = dyn crate::cells::$cell;
+            type Cell = $cell;
 
             #[allow(private_interfaces, reason = "sealed")]
             fn new(
@@ -133,7 +134,7 @@ macro_rules! handle {
                 desc: &crate::FamilyDesc,
                 labels: crate::Labels<'_>,
             ) -> Result<std::sync::Arc<Self::Cell>, crate::BackendError> {
-                cells.$open(desc, labels)
+                $open(cells, desc, labels)
             }
 
             #[allow(private_interfaces, reason = "sealed")]

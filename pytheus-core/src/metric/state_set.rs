@@ -1,10 +1,11 @@
 //! State sets.
 
 use super::{At, handle};
-use crate::LabelError;
-use crate::cells::GaugeCell;
-use crate::primitive::Ordering;
+use crate::cells::{Cells, GaugeCell};
+use crate::engine::GaugeCells;
+use crate::primitive::{AtomicU64, Ordering};
 use crate::visit::FamilyDesc;
+use crate::{BackendError, LabelError, Labels};
 use std::sync::Arc;
 
 /// Named states, each on or off, exported as one sample per state.
@@ -27,17 +28,17 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug, Clone)]
 pub struct StateSet {
-    at: At<dyn GaugeCell>,
+    at: At<StatesCell>,
     desc: Arc<FamilyDesc>,
 }
 
-handle!(StateSet, GaugeCell, Gauge, gauge);
+handle!(StateSet, StatesCell, States, StatesCell::open);
 
 impl StateSet {
     /// How many states a set can have: the whole numbers that a float cell holds exactly.
     pub const MAX_STATES: usize = 52;
 
-    fn from_parts(at: At<dyn GaugeCell>, desc: &Arc<FamilyDesc>) -> Self {
+    fn from_parts(at: At<StatesCell>, desc: &Arc<FamilyDesc>) -> Self {
         Self { at, desc: desc.clone() }
     }
 
@@ -69,7 +70,7 @@ impl StateSet {
         let bit = self.bit(state).ok()?;
         let bits = match &self.at {
             At::Striped(place) => place.shared().load(Ordering::Relaxed),
-            At::Cell(cell) => cell.get()? as u64,
+            At::Cell(cell) => cell.get()?,
         };
         Some(bits & bit != 0)
     }
@@ -80,9 +81,11 @@ impl StateSet {
                 let changed = |bits| Some(change(bits));
                 // Never fails: `changed` always has an answer.
                 let _ = place.shared().fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
+                if matches!(place.gauge_cells(), GaugeCells::Tracked) {
+                    place.note_set();
+                }
             }
-            // A cell has no compare-and-swap: of two changes at once one may be lost.
-            At::Cell(cell) => cell.set(change(cell.get().unwrap_or_default() as u64) as f64),
+            At::Cell(cell) => cell.change(change),
         }
     }
 
@@ -95,6 +98,48 @@ impl StateSet {
                 state: state.to_owned(),
                 declared: declared.clone(),
             }),
+        }
+    }
+}
+
+/// A gauge cell whose value is the states, as bits.
+#[allow(unreachable_pub, missing_debug_implementations, reason = "named by a sealed trait")]
+pub struct StatesCell {
+    cell: Arc<dyn GaugeCell>,
+    /// What it was told last, for cells that cannot be asked.
+    told: AtomicU64,
+}
+
+impl StatesCell {
+    fn open(
+        cells: &dyn Cells,
+        desc: &FamilyDesc,
+        labels: Labels<'_>,
+    ) -> Result<Arc<Self>, BackendError> {
+        Ok(Arc::new(Self { cell: cells.gauge(desc, labels)?, told: AtomicU64::new(0) }))
+    }
+
+    pub(crate) fn get(&self) -> Option<u64> {
+        self.cell.get().map(|value| value as u64)
+    }
+
+    fn change(&self, change: impl Fn(u64) -> u64) {
+        if let Some(bits) = self.get() {
+            // A cell has no compare-and-swap: of two changes at once one may be lost.
+            return self.cell.set(change(bits) as f64);
+        }
+        let changed = |bits| Some(change(bits));
+        // Never fails: `changed` always has an answer.
+        let _ = self.told.fetch_update(Ordering::AcqRel, Ordering::Relaxed, changed);
+        let mut told = self.told.load(Ordering::Relaxed);
+        loop {
+            self.cell.set(told as f64);
+            // A write, so that a change after it is told after this one; a change before it is told
+            // again. So the cell is told last what all changes come to.
+            match self.told.fetch_or(0, Ordering::AcqRel) {
+                same if same == told => return,
+                newer => told = newer,
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Summaries.
 
 use super::{Amount, At, InSignal, handle};
-use crate::cells::HistogramCell;
+use crate::cells::{Cells, HistogramCell};
 use crate::visit::FamilyDesc;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub struct Summary {
     at: At<dyn HistogramCell>,
 }
 
-handle!(Summary, HistogramCell, Histogram, histogram);
+handle!(Summary, dyn HistogramCell, Histogram, Cells::histogram);
 
 impl Summary {
     fn from_parts(at: At<dyn HistogramCell>, _: &Arc<FamilyDesc>) -> Self {

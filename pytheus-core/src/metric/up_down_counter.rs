@@ -1,7 +1,7 @@
 //! Up-down counters.
 
 use super::{Amount, At, InSignal, handle};
-use crate::cells::GaugeCell;
+use crate::cells::{Cells, GaugeCell};
 use crate::time::InFlight;
 use crate::visit::FamilyDesc;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub struct UpDownCounter {
     at: At<dyn GaugeCell>,
 }
 
-handle!(UpDownCounter, GaugeCell, Gauge, gauge);
+handle!(UpDownCounter, dyn GaugeCell, Gauge, Cells::gauge);
 
 impl UpDownCounter {
     fn from_parts(at: At<dyn GaugeCell>, _: &Arc<FamilyDesc>) -> Self {

@@ -1,8 +1,8 @@
 //! Clocks.
 
-use crate::engine::time_of_day;
+use crate::engine::{since_boot, time_of_day};
 use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 /// Where a registry takes the time from: for created timestamps and for the expiry of idle series.
 ///
@@ -52,13 +52,13 @@ pub trait Clock: Send + Sync + 'static {
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
-    start: Instant,
+    start: Duration,
 }
 
 impl SystemClock {
     /// The system's clocks, from now on.
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self { start: since_boot() }
     }
 }
 
@@ -74,8 +74,9 @@ impl Clock for SystemClock {
         time_of_day()
     }
 
+    /// Goes on while the system sleeps.
     fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+        since_boot().saturating_sub(self.start)
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a store was read to hold.
 
+use super::description;
 use super::store::{Amount, ClientId, Owner};
+use crate::visit::Identity;
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
@@ -91,6 +93,15 @@ impl Contents {
             }
         };
         SeriesContents { family, row }
+    }
+
+    /// The families that were described in a way that makes sense.
+    pub(super) fn identities(&self) -> impl Iterator<Item = (&str, Identity)> {
+        self.families.iter().filter_map(|family| {
+            let (identity, details) = family.description.as_ref()?;
+            let desc = description::read(&family.name, identity, details)?;
+            Some((&*family.name, desc.identity))
+        })
     }
 
     fn family(&mut self, name: &str) -> &mut FamilyContents {

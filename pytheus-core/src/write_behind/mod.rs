@@ -1,11 +1,28 @@
 //! A store that is caught up with from behind: the engine keeps the truth of this process, and a thread
 //! of its own carries what changed to the store.
 
+mod backend;
+mod batches;
 mod contents;
+mod description;
+mod flusher;
+mod ledger;
+mod notes;
+mod options;
+mod outgoing;
+mod own;
+mod receipts;
+mod rows;
+mod shared;
+mod shown;
 mod store;
+mod wait;
 
+pub use backend::WriteBehind;
 pub use contents::{Contents, SeriesContents};
+pub use options::{Options, Unavailable};
+pub use shared::Status;
 pub use store::{
-    Amount, Batch, Change, Client, ClientId, Owner, Position, RARE, Receipt, Refusal, Series, Shape,
-    Store,
+    Amount, Batch, Change, Client, ClientId, Owner, Position, RARE, Receipt, Refusal, Series,
+    Shape, Store,
 };

@@ -32,9 +32,17 @@ impl Arena {
     /// All stripes that hold cells, and how many: what [`stripes_with`](Self::stripes_with) looks
     /// through for each offset, for who reads many.
     pub(in crate::engine) fn stripes_now(&self) -> Vec<(u32, Stripe)> {
-        let stripes = (1..self.stripes_used()).map(|stripe| self.stripe(stripe));
-        let with_limit = stripes.map(|stripe| (self.limit(stripe), stripe));
-        with_limit.filter(|(limit, _)| *limit > 0).collect()
+        let mut stripes = Vec::new();
+        self.list_stripes(&mut stripes);
+        stripes
+    }
+
+    /// Fills `stripes` with them.
+    pub(in crate::engine) fn list_stripes(&self, stripes: &mut Vec<(u32, Stripe)>) {
+        let all = (1..self.stripes_used()).map(|stripe| self.stripe(stripe));
+        let with_limit = all.map(|stripe| (self.limit(stripe), stripe));
+        stripes.clear();
+        stripes.extend(with_limit.filter(|(limit, _)| *limit > 0));
     }
 
     /// The counts of this process' holders of the run at `offset`.

@@ -1,0 +1,199 @@
+//! Batches: frozen when they are made, kept until they are acknowledged and for a while after.
+
+use super::rows::Delta;
+use super::store::{Client, Position, Shape};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Which series: the family's place in the ledger, the row, and what tells it from others that had it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ref {
+    pub(super) family: u32,
+    pub(super) row: u32,
+    pub(super) unique: u64,
+}
+
+/// Changes of one thing.
+#[derive(Debug, Clone)]
+pub(super) enum Item {
+    Describe {
+        family: u32,
+    },
+    /// So many of the deltas; none to say that it is there.
+    Series {
+        at: Ref,
+        deltas: u32,
+    },
+    Remove {
+        family: Box<str>,
+        labels: Box<str>,
+        shape: Shape,
+        series: u32,
+    },
+    Drop {
+        family: Box<str>,
+    },
+}
+
+/// A batch.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Frozen {
+    pub(super) number: u64,
+    pub(super) items: Vec<Item>,
+    pub(super) deltas: Vec<Delta>,
+    /// The number of the batch that was applied before it, once it is acknowledged.
+    pub(super) follows: u64,
+    /// Whether it may have reached the store.
+    pub(super) sent: bool,
+    /// When it was acknowledged.
+    pub(super) acknowledged: Duration,
+}
+
+impl Frozen {
+    /// How many changes it comes to.
+    pub(super) fn changes(&self) -> usize {
+        self.items
+            .iter()
+            .map(|item| match item {
+                Item::Series { deltas, .. } => (*deltas).max(1) as usize,
+                _ => 1,
+            })
+            .sum()
+    }
+
+    /// How much memory it takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.items.len() * size_of::<Item>()
+            + self.deltas.len() * size_of::<Delta>()
+    }
+
+    /// The series in it, each with its deltas.
+    pub(super) fn series(&self) -> impl Iterator<Item = (Ref, &[Delta])> {
+        let mut rest = &self.deltas[..];
+        self.items.iter().filter_map(move |item| match item {
+            Item::Series { at, deltas } => {
+                let (these, others) = rest.split_at(*deltas as usize);
+                rest = others;
+                Some((*at, these))
+            }
+            _ => None,
+        })
+    }
+
+    /// Splits off what the store would not have: the items at the places `refused`, which `see` gets with
+    /// their deltas.
+    pub(super) fn split(self, refused: &[usize], mut see: impl FnMut(&Item, &[Delta])) -> Self {
+        let mut left = Self::default();
+        let mut rest = &self.deltas[..];
+        for (place, item) in self.items.iter().enumerate() {
+            let count = match item {
+                Item::Series { deltas, .. } => *deltas as usize,
+                _ => 0,
+            };
+            let (these, others) = rest.split_at(count);
+            rest = others;
+            if refused.contains(&place) {
+                see(item, these);
+            } else {
+                left.items.push(item.clone());
+                left.deltas.extend_from_slice(these);
+            }
+        }
+        left
+    }
+}
+
+/// One part of the store, and what is on its way there.
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub(super) client: Client,
+    /// How far the store is known to have come; `None` if it was not asked yet.
+    pub(super) position: Option<Position>,
+    /// When it acknowledged something last.
+    pub(super) acknowledged: Option<Duration>,
+    pub(super) in_flight: VecDeque<Frozen>,
+    /// Acknowledged, oldest first.
+    pub(super) window: VecDeque<Frozen>,
+    window_bytes: usize,
+    /// The number of the batch made last.
+    pub(super) last_number: u64,
+}
+
+impl Shard {
+    pub(super) fn new(client: Client) -> Self {
+        Self {
+            client,
+            position: None,
+            acknowledged: None,
+            in_flight: VecDeque::new(),
+            window: VecDeque::new(),
+            window_bytes: 0,
+            last_number: 0,
+        }
+    }
+
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// Appends a batch, if there is anything in it.
+    pub(super) fn freeze(&mut self, mut batch: Frozen) {
+        if !batch.items.is_empty() {
+            batch.number = self.next_number();
+            self.in_flight.push_back(batch);
+        }
+    }
+
+    /// Puts a batch in front of those that wait, in place of the one that was refused. What follows gets
+    /// new numbers, too: none of it can have been applied.
+    pub(super) fn send_instead(&mut self, batch: Frozen) {
+        if !batch.items.is_empty() {
+            self.in_flight.push_front(batch);
+        }
+        for batch in &mut self.in_flight {
+            self.last_number += 1;
+            batch.number = self.last_number;
+        }
+    }
+
+    /// Notes that the first batch was applied, and keeps it for the window.
+    pub(super) fn keep(&mut self, mut batch: Frozen, now: Duration, window: Duration, most: usize) {
+        batch.follows = self.position.unwrap_or_default().number;
+        batch.acknowledged = now;
+        self.window_bytes += batch.bytes();
+        self.window.push_back(batch);
+        self.expire(now, window, most);
+    }
+
+    /// Forgets what was acknowledged long ago, or is too much.
+    pub(super) fn expire(&mut self, now: Duration, window: Duration, most: usize) {
+        while let Some(first) = self.window.front() {
+            let is_old = now.saturating_sub(first.acknowledged) > window;
+            if !is_old && self.window_bytes <= most {
+                break;
+            }
+            self.window_bytes -= first.bytes();
+            self.window.pop_front();
+        }
+    }
+
+    /// Forgets all batches.
+    pub(super) fn clear(&mut self) {
+        self.in_flight.clear();
+        self.window.clear();
+        self.window_bytes = 0;
+    }
+
+    /// Has what was acknowledged after `number` sent again. Whether all of that was kept.
+    pub(super) fn replay(&mut self, number: u64) -> bool {
+        let mut first = None;
+        while let Some(last) = self.window.pop_back_if(|last| last.number > number) {
+            self.window_bytes -= last.bytes();
+            first = Some(last.follows);
+            self.in_flight.push_front(last);
+        }
+        first == Some(number)
+    }
+}

@@ -1,0 +1,360 @@
+//! The thread that carries what changed to the store.
+
+use super::contents::Contents;
+use super::ledger::Limits;
+use super::options::Unavailable;
+use super::outgoing::Answer;
+use super::own;
+use super::receipts::Next;
+use super::shared::{Inbox, Shared};
+use super::shown::Shown;
+use super::store::{Batch, Client, Store};
+use super::wait::Promise;
+use crate::backend::{Collection, block_on};
+use crate::{BackendError, BackendErrorKind};
+use std::sync::{Arc, Weak};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// How many batches go to a shard at once.
+const PIPELINE: usize = 32;
+/// How many changes are frozen at a time, so that memory does not depend on how much changed.
+const WAVE: usize = 1 << 15;
+/// How often everything is looked at again in one flush because the store had lost something.
+const TURNS: usize = 8;
+/// A store that does not answer is tried again after the interval, then after twice as long, and so on
+/// up to this.
+const MOST_PAUSE: Duration = Duration::from_secs(30);
+
+type Open<S> = dyn Fn() -> Result<S, BackendError> + Send + Sync;
+
+/// Starts a flusher for `shared`, whose first answer goes to `first`, if somebody waits for that.
+pub(super) fn spawn<S: Store>(
+    shared: &Arc<Shared>,
+    open: Arc<Open<S>>,
+    first: Option<Promise<Result<(), BackendError>>>,
+) -> Result<Thread, BackendError> {
+    let weak = Arc::downgrade(shared);
+    let builder = thread::Builder::new().name(format!("pytheus-{}", S::NAME));
+    let run = move || {
+        let client = Client::new("");
+        Flusher { open, store: None, client, due: None, refreshed: None, pause: None }
+            .run(&weak, first);
+    };
+    let handle = builder.spawn(run).map_err(|error| {
+        let message = "no thread can be made to write to the store";
+        BackendError::new(S::NAME, BackendErrorKind::Other, message).with_source(error)
+    })?;
+    Ok(handle.thread().clone())
+}
+
+struct Flusher<S> {
+    open: Arc<Open<S>>,
+    store: Option<S>,
+    client: Client,
+    /// When to flush next.
+    due: Option<Duration>,
+    /// When the lease of what belongs to the client was renewed last.
+    refreshed: Option<Duration>,
+    /// How long to wait after a failure.
+    pause: Option<Duration>,
+}
+
+impl<S: Store> Flusher<S> {
+    fn run(mut self, weak: &Weak<Shared>, first: Option<Promise<Result<(), BackendError>>>) {
+        let Some(shared) = weak.upgrade() else { return };
+        self.client = Client::new(shared.options.name());
+        if let Some(first) = first {
+            let opened = self.ready(&shared);
+            first.keep(opened);
+        }
+        drop(shared);
+        loop {
+            let Some(shared) = weak.upgrade() else { return };
+            let inbox = shared.take_inbox();
+            let now = shared.now();
+            let is_due = self.due.is_none_or(|due| now >= due);
+            if inbox.is_waited_for() || inbox.is_abandoned || is_due {
+                let is_last = inbox.is_abandoned || !inbox.close.is_empty();
+                self.round(&shared, inbox);
+                if is_last {
+                    return;
+                }
+            }
+            let due = self.due.unwrap_or_default();
+            let left = due.saturating_sub(shared.now());
+            drop(shared);
+            thread::park_timeout(left);
+        }
+    }
+
+    /// Flushes, and answers whoever waits.
+    fn round(&mut self, shared: &Arc<Shared>, inbox: Inbox) {
+        let started = shared.now();
+        let flushed = block_on(self.flush(shared));
+        let interval = shared.options.interval;
+        match &flushed {
+            Ok(refusals) => {
+                let mut health = shared.health.lock();
+                health.caught_up = Some(started);
+                health.failure = None;
+                health.refusals.clone_from(refusals);
+                self.pause = None;
+            }
+            Err(error) => {
+                let mut health = shared.health.lock();
+                health.failures += 1;
+                health.failure = Some(error.to_string());
+                let pause = self.pause.map_or(interval, |pause| pause.saturating_mul(2));
+                self.pause = Some(pause.min(MOST_PAUSE.max(interval)));
+            }
+        }
+        self.due = Some(started.saturating_add(self.pause.unwrap_or(interval)));
+        let told = match &flushed {
+            Ok(refusals) if refusals.is_empty() => Ok(()),
+            Ok(refusals) => Err(refused(S::NAME, refusals)),
+            Err(error) => Err(again(error)),
+        };
+        let answer = |promise: Promise<Result<(), BackendError>>| {
+            promise.keep(match &told {
+                Ok(()) => Ok(()),
+                Err(error) => Err(again(error)),
+            });
+        };
+        if !inbox.collects.is_empty() {
+            self.collect(shared, flushed.as_ref().err(), inbox.collects);
+        }
+        inbox.flushes.into_iter().for_each(answer);
+        let is_last = inbox.is_abandoned || !inbox.close.is_empty();
+        if is_last {
+            self.close(shared);
+        }
+        inbox.close.into_iter().for_each(answer);
+        if flushed.is_err() {
+            // Who asked meanwhile has waited long enough for a store that does not answer.
+            let late = shared.take_waiting();
+            late.flushes.into_iter().for_each(answer);
+            self.collect(shared, flushed.as_ref().err(), late.collects);
+        }
+    }
+
+    fn collect(
+        &mut self,
+        shared: &Shared,
+        failure: Option<&BackendError>,
+        who: Vec<Promise<Result<Arc<Collection>, BackendError>>>,
+    ) {
+        let read = match failure {
+            Some(error) => Err(again(error)),
+            None => self.read(shared),
+        };
+        let read = read.map(Arc::new).or_else(|error| match shared.options.at_scrape {
+            Unavailable::Fail => Err(error),
+            Unavailable::GoOn => Ok(Arc::new(own::view(shared))),
+        });
+        for promise in who {
+            promise.keep(match &read {
+                Ok(collection) => Ok(collection.clone()),
+                Err(error) => Err(again(error)),
+            });
+        }
+    }
+
+    fn read(&mut self, shared: &Shared) -> Result<Collection, BackendError> {
+        let Some(store) = &mut self.store else { return Err(not_open(S::NAME)) };
+        let mut contents = Contents::new();
+        block_on(store.read(&mut contents))?;
+        shared.ledger.lock().learn_families(&contents);
+        Ok(Collection::new(Shown::new(
+            contents,
+            own::metrics(shared),
+            &shared.options.client_label,
+        )))
+    }
+
+    fn close(&mut self, shared: &Shared) {
+        shared.health.lock().is_closed = true;
+        let clients: Vec<_> =
+            shared.ledger.lock().shards.iter().map(|shard| shard.client.clone()).collect();
+        if let Some(mut store) = self.store.take() {
+            for (place, client) in clients.iter().enumerate() {
+                if !clients[..place].contains(client) {
+                    // What is left of the client expires.
+                    let _ = block_on(store.forget(client));
+                }
+            }
+        }
+    }
+
+    /// Opens the store, and learns what families there are.
+    fn ready(&mut self, shared: &Shared) -> Result<(), BackendError> {
+        if self.store.is_some() {
+            return Ok(());
+        }
+        let mut store = (self.open)()?;
+        let mut contents = Contents::new();
+        block_on(store.read_families(&mut contents))?;
+        let mut ledger = shared.ledger.lock();
+        ledger.learn_families(&contents);
+        if ledger.shards.is_empty() {
+            ledger.set_shards(&self.client, store.shards());
+        }
+        ledger.is_new_child(&self.client);
+        drop(ledger);
+        self.store = Some(store);
+        Ok(())
+    }
+
+    /// Tells the store everything that changed; what it would not have.
+    async fn flush(&mut self, shared: &Shared) -> Result<Vec<String>, BackendError> {
+        self.ready(shared)?;
+        let options = &shared.options;
+        let limits = Limits {
+            batch: options.batch.max(1),
+            wave: WAVE.max(options.batch),
+            window: options.window,
+            window_bytes: options.window_bytes,
+        };
+        let Some(store) = &mut self.store else { return Err(not_open(S::NAME)) };
+        let mut refusals = Vec::new();
+        for _ in 0..TURNS {
+            refusals.clear();
+            let events = std::mem::take(&mut *shared.events.lock());
+            let now = shared.now();
+            let mut pass = shared.ledger.lock().begin(
+                &shared.engine,
+                events,
+                |family| store.shard(family),
+                now,
+                &limits,
+            );
+            let mut next = send(store, shared, &limits, &mut refusals).await?;
+            while next == Next::GoOn && !pass.is_done {
+                shared.ledger.lock().look(&mut pass, &limits);
+                next = send(store, shared, &limits, &mut refusals).await?;
+            }
+            if next == Next::GoOn {
+                refresh(store, shared, &mut self.refreshed).await?;
+                return Ok(refusals);
+            }
+        }
+        let message = format!("it was found to have lost something {TURNS} times in one flush");
+        Err(BackendError::new(S::NAME, BackendErrorKind::Unavailable, message))
+    }
+}
+
+/// Sends what is frozen, until all of it is acknowledged.
+async fn send<S: Store>(
+    store: &mut S,
+    shared: &Shared,
+    limits: &Limits,
+    refusals: &mut Vec<String>,
+) -> Result<Next, BackendError> {
+    let shards = shared.ledger.lock().shards.len();
+    for shard in 0..shards {
+        let mut last = None;
+        loop {
+            let (client, position, outgoing) = {
+                let mut ledger = shared.ledger.lock();
+                if ledger.is_idle(shard) {
+                    break;
+                }
+                let outgoing = match ledger.shards[shard].position {
+                    Some(_) => Some(ledger.outgoing(shard, PIPELINE)),
+                    None => None,
+                };
+                let part = &ledger.shards[shard];
+                (part.client.clone(), part.position, outgoing)
+            };
+            let now = shared.now();
+            let (Some(position), Some(outgoing)) = (position, outgoing) else {
+                let ask = Batch {
+                    client: &client,
+                    shard: shard as u32,
+                    follows: Default::default(),
+                    number: 0,
+                    changes: &[],
+                };
+                let holds = store.apply(&ask).await?.holds;
+                if shared.ledger.lock().learn(shard, holds, now) == Next::LookAgain {
+                    return Ok(Next::LookAgain);
+                }
+                continue;
+            };
+            // What an answer changes, so that one that changes nothing is noticed.
+            let before = Some((position, outgoing.number(0)));
+            if before == last {
+                let message = format!(
+                    "shard {shard} neither took batch {:?} nor refused it",
+                    outgoing.number(0)
+                );
+                return Err(BackendError::new(S::NAME, BackendErrorKind::Other, message));
+            }
+            last = before;
+            let mut receipts = Vec::new();
+            let sent = outgoing
+                .send(&client, shard as u32, position, now, async |batches| {
+                    store.apply_all(batches, &mut receipts).await
+                })
+                .await;
+            let answer = Answer { sent: &outgoing, receipts: &receipts, now: shared.now() };
+            let next = shared.ledger.lock().receive(shard, &answer, limits, refusals);
+            if next == Next::LookAgain {
+                return Ok(next);
+            }
+            sent?;
+        }
+    }
+    Ok(Next::GoOn)
+}
+
+/// Renews the lease of what belongs to the client alone, if it is time.
+async fn refresh<S: Store>(
+    store: &mut S,
+    shared: &Shared,
+    refreshed: &mut Option<Duration>,
+) -> Result<(), BackendError> {
+    let (now, lease) = (shared.now(), shared.options.lease);
+    if refreshed.is_some_and(|then| now.saturating_sub(then) < lease / 4) {
+        return Ok(());
+    }
+    let mut clients: Vec<Client> = Vec::new();
+    for shard in &shared.ledger.lock().shards {
+        if !clients.contains(&shard.client) {
+            clients.push(shard.client.clone());
+        }
+    }
+    let mut is_there = true;
+    for client in &clients {
+        is_there &= store.refresh(client, lease).await?;
+    }
+    *refreshed = Some(now);
+    if !is_there {
+        shared.ledger.lock().tell_all_again();
+    }
+    Ok(())
+}
+
+fn refused(name: &'static str, refusals: &[String]) -> BackendError {
+    let message = format!(
+        "{} changes were refused and stay pending, the first because {}",
+        refusals.len(),
+        refusals[0]
+    );
+    BackendError::new(name, BackendErrorKind::Conflict, message)
+}
+
+fn not_open(name: &'static str) -> BackendError {
+    BackendError::new(name, BackendErrorKind::Unavailable, "it is not open")
+}
+
+/// The same error for somebody else.
+fn again(error: &BackendError) -> BackendError {
+    let mut message = error.message.clone();
+    let mut cause = std::error::Error::source(error);
+    while let Some(why) = cause {
+        message = format!("{message}: {why}");
+        cause = why.source();
+    }
+    BackendError::new(error.backend, error.kind, message)
+}

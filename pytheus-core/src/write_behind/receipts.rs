@@ -1,0 +1,247 @@
+//! What the store's answers mean: applied, refused, lost.
+
+use super::batches::Item;
+use super::description;
+use super::ledger::{Ledger, Limits};
+use super::outgoing::Answer;
+use super::rows::{Delta, Described};
+use super::store::{Client, Position, Receipt, Refusal};
+use std::time::Duration;
+
+/// What to do after receipts were looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// All is well so far.
+    GoOn,
+    /// Families must be described, and everything looked at, again.
+    LookAgain,
+}
+
+/// A client that was acknowledged longer ago than that, by its own clock, and of which the store knows
+/// nothing, was forgotten. Records of clients live twice as long.
+const MOST_SILENCE: Duration = Duration::from_secs(12 * 60 * 60);
+
+impl Ledger {
+    /// Notes what a shard answered to being asked where it stands.
+    pub(super) fn learn(&mut self, shard: usize, holds: Position, now: Duration) -> Next {
+        match self.shards[shard].position {
+            None if holds.number == 0 => {
+                self.shards[shard].position = Some(holds);
+                Next::GoOn
+            }
+            None => {
+                self.renew(shard);
+                Next::LookAgain
+            }
+            Some(position) => self.compare(shard, position, holds, now).unwrap_or(Next::GoOn),
+        }
+    }
+
+    /// Notes what a shard answered.
+    pub(super) fn receive(
+        &mut self,
+        shard: usize,
+        answer: &Answer<'_>,
+        limits: &Limits,
+        refusals: &mut Vec<String>,
+    ) -> Next {
+        let mut next = Next::GoOn;
+        for (place, receipt) in answer.receipts.iter().enumerate() {
+            self.forget_removed(shard, &receipt.removed);
+            let Some(position) = self.shards[shard].position else { break };
+            let first = self.shards[shard].in_flight.front().map(|batch| batch.number);
+            if let Some(lost) = self.compare(shard, position, receipt.holds, answer.now) {
+                return lost;
+            }
+            if !receipt.refused.is_empty() {
+                // Those behind it follow what was not applied.
+                if first == answer.sent.number(place) {
+                    return self.refuse(shard, answer, place, receipt, refusals);
+                }
+                break;
+            }
+            next = next.max(self.acknowledge(shard, receipt.holds, answer.now, limits));
+        }
+        next
+    }
+
+    /// Notes that all batches up to what the store holds were applied.
+    fn acknowledge(
+        &mut self,
+        shard: usize,
+        holds: Position,
+        now: Duration,
+        limits: &Limits,
+    ) -> Next {
+        let part = &mut self.shards[shard];
+        let is_ours = |number| number <= holds.number;
+        let known = part.position.is_some_and(|position| position.number == holds.number)
+            || part.in_flight.iter().any(|batch| batch.number == holds.number && batch.sent);
+        if !known {
+            // Somebody else sends under our name.
+            self.renew(shard);
+            return Next::LookAgain;
+        }
+        let mut described = Vec::new();
+        while let Some(batch) = part.in_flight.pop_front_if(|batch| is_ours(batch.number)) {
+            described.extend(batch.items.iter().filter_map(|item| match item {
+                Item::Describe { family } => Some(*family),
+                _ => None,
+            }));
+            let number = batch.number;
+            part.keep(batch, now, limits.window, limits.window_bytes);
+            part.position = Some(Position { number, ..holds });
+            part.acknowledged = Some(now);
+            self.totals.batches += 1;
+        }
+        described.into_iter().for_each(|family| self.described(family));
+        Next::GoOn
+    }
+
+    /// Finds out whether the store has lost something, and what to do then.
+    fn compare(
+        &mut self,
+        shard: usize,
+        position: Position,
+        holds: Position,
+        now: Duration,
+    ) -> Option<Next> {
+        if holds.incarnation != position.incarnation {
+            self.start_over(shard, holds);
+        } else if holds.number >= position.number {
+            return None;
+        } else if holds.number == 0 {
+            let silence = self.shards[shard].acknowledged.map(|then| now.saturating_sub(then));
+            if silence.is_some_and(|silence| silence < MOST_SILENCE) {
+                // Nothing that we told is there: where the number is lost, so is what it guards.
+                self.start_over(shard, holds);
+            } else {
+                self.renew(shard);
+            }
+        } else {
+            if !self.shards[shard].replay(holds.number) {
+                self.totals.gaps += 1;
+            }
+            self.shards[shard].position = Some(holds);
+            self.tell_again(shard);
+        }
+        Some(Next::LookAgain)
+    }
+
+    /// Everything is told again, to a store that holds nothing of it.
+    fn start_over(&mut self, shard: usize, holds: Position) {
+        let part = &mut self.shards[shard];
+        part.clear();
+        if holds.number != 0 {
+            // It knows this client from another life.
+            part.client = Client::new(part.client.name.clone());
+        }
+        part.position = Some(Position { number: 0, ..holds });
+        for rows in self.families.iter_mut().flatten().filter(|rows| rows.shard == Some(shard)) {
+            rows.start_over();
+            rows.described = Described::No;
+        }
+    }
+
+    /// Goes on as another client: what was told so far is told, whatever became of it.
+    pub(super) fn renew(&mut self, shard: usize) {
+        let part = &mut self.shards[shard];
+        part.client = Client::new(part.client.name.clone());
+        part.position = None;
+        part.acknowledged = None;
+        // What may have been applied, without anybody being able to say so, must not be applied twice.
+        let before = part.in_flight.len();
+        part.in_flight.retain(|batch| !batch.sent);
+        let is_lost = part.in_flight.len() < before;
+        let waiting = std::mem::take(&mut part.in_flight);
+        part.clear();
+        part.in_flight = waiting;
+        self.totals.gaps += u64::from(is_lost);
+        for rows in self.families.iter_mut().flatten().filter(|rows| rows.shard == Some(shard)) {
+            rows.settle();
+            rows.described = Described::No;
+        }
+    }
+
+    fn tell_again(&mut self, shard: usize) {
+        for rows in self.families.iter_mut().flatten().filter(|rows| rows.shard == Some(shard)) {
+            rows.tell_again();
+        }
+    }
+
+    /// Takes out of a batch what the store would not have.
+    fn refuse(
+        &mut self,
+        shard: usize,
+        answer: &Answer<'_>,
+        place: usize,
+        receipt: &Receipt,
+        refusals: &mut Vec<String>,
+    ) -> Next {
+        let Some(batch) = self.shards[shard].in_flight.pop_front() else { return Next::GoOn };
+        let mut next = Next::GoOn;
+        let mut items = Vec::new();
+        for (change, why) in &receipt.refused {
+            let Some(item) = answer.sent.item(place, *change) else { continue };
+            if items.contains(&item) {
+                continue;
+            }
+            items.push(item);
+            self.totals.refused += 1;
+            let family = match &batch.items[item] {
+                Item::Describe { family } => Some(*family),
+                Item::Series { at, .. } => Some(at.family),
+                _ => None,
+            };
+            let rows = family.and_then(|family| self.families[family as usize].as_mut());
+            let Some(rows) = rows else { continue };
+            let name = &rows.desc.identity.name;
+            match why {
+                Refusal::Conflict { identity } => {
+                    rows.described = Described::Conflict;
+                    refusals.push(format!("{name:?}: {why}"));
+                    if let Some(there) = description::read_identity(name, identity) {
+                        self.known.insert(name.clone(), there);
+                    }
+                }
+                Refusal::NotDescribed => {
+                    rows.described = Described::No;
+                    next = Next::LookAgain;
+                }
+                Refusal::Other(_) => refusals.push(format!("{name:?}: {why}")),
+            }
+        }
+        let families = &mut self.families;
+        let left = batch.split(&items, |item, deltas| {
+            if let Item::Series { at, .. } = item
+                && let Some(rows) = &mut families[at.family as usize]
+            {
+                rows.put_back_touch(at.row, at.unique);
+                deltas.iter().for_each(|delta: &Delta| rows.put_back(at.row, at.unique, delta));
+            }
+        });
+        self.shards[shard].send_instead(left);
+        next
+    }
+
+    /// What others removed counts no more.
+    fn forget_removed(&mut self, shard: usize, removed: &[u32]) {
+        if removed.is_empty() {
+            return;
+        }
+        for rows in self.families.iter_mut().flatten().filter(|rows| rows.shard == Some(shard)) {
+            let places: Vec<u32> = (0..)
+                .zip(rows.rows())
+                .filter(|(_, row)| row.unique != 0 && removed.contains(&row.series))
+                .map(|(place, _)| place)
+                .collect();
+            places.into_iter().for_each(|place| rows.forget_floor(place));
+        }
+    }
+}
+
+impl Next {
+    fn max(self, other: Self) -> Self {
+        if other == Self::LookAgain { other } else { self }
+    }
+}

@@ -1,0 +1,503 @@
+//! One family: what of each of its series was put into batches.
+
+use super::description;
+use super::store::{Amount, Owner, RARE, Shape};
+use crate::engine::{Family, Look, LookScratch, WatchedId};
+use crate::visit::{FamilyDesc, GaugeMode, Kind};
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+/// The rare field of the fractions a counter was moved by.
+pub(super) const FRACTIONS: u16 = RARE;
+/// The rare field of what a sum came to that is no number any more: see [`marker`].
+pub(super) const NOT_FINITE: u16 = RARE + 1;
+
+/// How a value that was looked at is told to the store.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Told {
+    /// What was added, as a whole number.
+    Whole(u16),
+    /// What was added, as a float.
+    Sum(u16),
+    /// What it was set to, or what was added.
+    Gauge,
+    /// Which states are active.
+    States,
+}
+
+/// A family that this process has, and its series in the order of the engine's list.
+pub(super) struct FamilyRows {
+    pub(super) family: Family,
+    pub(super) id: WatchedId,
+    pub(super) desc: FamilyDesc,
+    /// In which part of the store, once that was asked.
+    pub(super) shard: Option<usize>,
+    pub(super) shape: Shape,
+    pub(super) owner: Owner,
+    /// How its values come in keys that all processes share; `None` if as they are.
+    pub(super) sorting: Option<Vec<usize>>,
+    pub(super) described: Described,
+    /// Whether another description may be replaced.
+    pub(super) replace: bool,
+    told: Vec<Told>,
+    rows: Vec<Row>,
+    /// What was put into batches, row by row.
+    taken: Vec<u64>,
+    /// What was not counted by this client: row by row, but nothing if that is zero everywhere.
+    floor: Vec<u64>,
+    /// When the exemplars were made that were put into batches.
+    exemplars: HashMap<(u32, u16), SystemTime>,
+}
+
+/// What the store knows of a family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Described {
+    No,
+    /// In a batch that is not acknowledged.
+    Sent,
+    Yes,
+    /// Another program describes it otherwise.
+    Conflict,
+}
+
+/// One place in the list.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Row {
+    /// Which series it was at the last look; 0 for none.
+    pub(super) unique: u64,
+    pub(super) at: u32,
+    /// Its number for the store.
+    pub(super) series: u32,
+    flags: u8,
+}
+
+/// The store was told that it is there.
+const ANNOUNCED: u8 = 1;
+/// What it is set to must be told.
+const IS_SET: u8 = 1 << 1;
+/// It was set once.
+const WAS_SET: u8 = 1 << 2;
+
+/// What changed of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Delta {
+    Add(u16, Amount),
+    /// The field, the value, and when that was noticed.
+    Set(u16, Amount, Duration),
+    Note(u16, Box<[u8]>),
+}
+
+impl FamilyRows {
+    pub(super) fn new(desc: FamilyDesc, family: Family) -> Self {
+        let (identity, buckets) = (&desc.identity, desc.identity.buckets.len() as u16 + 1);
+        let (ints, floats) = match identity.kind {
+            Kind::Counter | Kind::UpDownCounter | Kind::StateSet => (1, 0),
+            Kind::Gauge => (0, 1),
+            Kind::Summary => (1, 1),
+            Kind::Histogram => (buckets, 1),
+            Kind::Info | Kind::Unknown => (0, 0),
+        };
+        let told = match identity.kind {
+            Kind::Counter | Kind::UpDownCounter => vec![Told::Whole(0), Told::Sum(FRACTIONS)],
+            Kind::Gauge => vec![Told::Gauge],
+            Kind::StateSet => vec![Told::States],
+            Kind::Summary => vec![Told::Whole(0), Told::Sum(1)],
+            Kind::Histogram => (0..buckets).map(Told::Whole).chain([Told::Sum(buckets)]).collect(),
+            Kind::Info | Kind::Unknown => Vec::new(),
+        };
+        let is_set = matches!(identity.kind, Kind::Gauge | Kind::StateSet);
+        Self {
+            id: family.id(),
+            family,
+            shard: None,
+            shape: Shape { ints, floats, is_set },
+            owner: owner(identity.kind, identity.gauge_mode),
+            sorting: identity.label_names.as_deref().and_then(description::sorting),
+            described: Described::No,
+            replace: false,
+            told,
+            rows: Vec::new(),
+            taken: Vec::new(),
+            floor: Vec::new(),
+            exemplars: HashMap::new(),
+            desc,
+        }
+    }
+
+    /// How many numbers are looked at of each series.
+    pub(super) fn width(&self) -> usize {
+        self.told.len()
+    }
+
+    pub(super) fn row(&self, place: u32) -> Option<&Row> {
+        self.rows.get(place as usize)
+    }
+
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Makes room for so many more rows, so that the next ones need no memory.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.rows.reserve(rows);
+        self.taken.reserve(rows * self.width());
+        if self.floor.capacity() < self.taken.capacity() {
+            self.floor.reserve_exact(self.taken.capacity() - self.floor.len());
+        }
+    }
+
+    fn taken_mut(&mut self, place: usize) -> &mut [u64] {
+        let width = self.width();
+        &mut self.taken[place * width..(place + 1) * width]
+    }
+
+    pub(super) fn taken(&self, place: usize) -> &[u64] {
+        let width = self.width();
+        &self.taken[place * width..(place + 1) * width]
+    }
+
+    /// The row at `place`, which is made if nothing was seen so far.
+    fn at(&mut self, place: usize) -> &mut Row {
+        while self.rows.len() <= place {
+            self.rows.push(Row::default());
+            let cells = self.rows.len() * self.width();
+            self.taken.resize(cells, 0);
+            if !self.floor.is_empty() {
+                self.floor.resize(cells, 0);
+            }
+        }
+        &mut self.rows[place]
+    }
+
+    /// Notes that there is no series at `place`, if there was one; which one that was, and what was
+    /// taken of it.
+    pub(super) fn vacate(&mut self, place: usize) -> Option<(Row, Box<[u64]>)> {
+        let row = self.rows.get_mut(place).filter(|row| row.unique != 0)?;
+        let gone = std::mem::take(row);
+        self.exemplars.retain(|(at, _), _| *at != place as u32);
+        let taken = self.taken(place).into();
+        self.taken_mut(place).fill(0);
+        let width = self.width();
+        if let Some(floor) = self.floor.get_mut(place * width..(place + 1) * width) {
+            floor.fill(0);
+        }
+        Some((gone, taken))
+    }
+
+    /// Notes that another series is at `place`.
+    pub(super) fn occupy(&mut self, place: usize, look: &Look<'_>, series: u32) {
+        *self.at(place) = Row { unique: look.unique, at: look.at, series, flags: 0 };
+    }
+
+    /// Puts back what was taken of a series that had gone.
+    pub(super) fn restore(&mut self, place: usize, taken: &[u64]) {
+        self.taken_mut(place).copy_from_slice(taken);
+        self.rows[place].flags = ANNOUNCED;
+    }
+
+    /// Notes that a series was set which is not taken now.
+    pub(super) fn note_set(&mut self, place: usize, look: &Look<'_>) {
+        if let Some(row) = self.rows.get_mut(place).filter(|row| row.unique == look.unique) {
+            row.flags |= IS_SET | WAS_SET;
+        }
+    }
+
+    /// The same where no memory can be had: [`reserve`](Self::reserve) was called before.
+    pub(super) fn inherit_all(&mut self, scratch: &mut LookScratch) {
+        let Self { family, rows, taken, floor, desc, told, .. } = self;
+        floor.clear();
+        floor.resize(taken.len(), 0);
+        let (kind, buckets) = (desc.identity.kind, desc.identity.buckets.len() + 1);
+        let width = told.len();
+        family.look(kind, buckets, scratch, |place, look| {
+            let row = rows.get_mut(place);
+            if let (Some(row), Some(look)) = (row, look)
+                && row.unique == look.unique
+            {
+                let cells = place * width..(place + 1) * width;
+                taken[cells.clone()].copy_from_slice(look.values);
+                floor[cells].copy_from_slice(look.values);
+                row.flags = ANNOUNCED;
+            }
+        });
+    }
+
+    /// Takes what the series holds for what somebody else counted, who tells of it.
+    pub(super) fn inherit(&mut self, place: usize, values: &[u64]) {
+        let cells = self.rows.len() * self.width();
+        self.floor.resize(cells, 0);
+        let width = self.width();
+        self.floor[place * width..(place + 1) * width].copy_from_slice(values);
+        self.taken_mut(place).copy_from_slice(values);
+        self.rows[place].flags = ANNOUNCED;
+    }
+
+    /// Puts into `deltas` what changed of the series at `place` since it was taken, and takes it;
+    /// whether the store is to be told of the series at all.
+    pub(super) fn take(
+        &mut self,
+        place: usize,
+        look: &Look<'_>,
+        now: Duration,
+        deltas: &mut Vec<Delta>,
+    ) -> bool {
+        let before = deltas.len();
+        let (told, owner) = (&self.told, self.owner);
+        let is_signed = self.desc.identity.kind == Kind::UpDownCounter;
+        let width = told.len();
+        let taken = &mut self.taken[place * width..(place + 1) * width];
+        let row = &mut self.rows[place];
+        if look.was_set {
+            row.flags |= IS_SET | WAS_SET;
+        }
+        let is_set = row.flags & IS_SET != 0;
+        for ((told, taken), value) in told.iter().zip(taken).zip(look.values) {
+            if *taken == *value && !is_set {
+                continue;
+            }
+            match *told {
+                Told::Whole(field) if is_signed => {
+                    let (is, was) = (*value as i64, *taken as i64);
+                    let delta = is.saturating_sub(was);
+                    deltas.push(Delta::Add(field, Amount::Int(delta)));
+                    *taken = was.saturating_add(delta) as u64;
+                }
+                Told::Whole(field) => {
+                    let (is, was) = (split(*value), split(*taken));
+                    if is.0 != was.0 {
+                        deltas.push(Delta::Add(field, Amount::Int(is.0 - was.0)));
+                    }
+                    if is.1 != was.1 {
+                        let more = Amount::Float((is.1 - was.1) as f64);
+                        deltas.push(Delta::Add(FRACTIONS, more));
+                    }
+                    *taken = *value;
+                }
+                Told::Sum(field) => take_sum(field, taken, f64::from_bits(*value), deltas),
+                Told::Gauge => {
+                    let (was, is) = (f64::from_bits(*taken), f64::from_bits(*value));
+                    let delta = is - was;
+                    if owner.is_client() || is_set || !delta.is_finite() {
+                        deltas.push(Delta::Set(0, Amount::Float(is), now));
+                        *taken = *value;
+                    } else if delta != 0.0 {
+                        deltas.push(Delta::Add(0, Amount::Float(delta)));
+                        *taken = (was + delta).to_bits();
+                    }
+                }
+                Told::States => {
+                    deltas.push(Delta::Set(0, Amount::Int(*value as i64), now));
+                    *taken = *value;
+                }
+            }
+        }
+        let is_new = row.flags & ANNOUNCED == 0;
+        row.flags = (row.flags | ANNOUNCED) & !IS_SET;
+        is_new || deltas.len() > before
+    }
+
+    /// Whether [`take`](Self::take) would find something, told by a glance.
+    #[inline]
+    pub(super) fn is_changed(&self, place: usize, look: &Look<'_>) -> bool {
+        let flags = self.rows[place].flags;
+        flags & ANNOUNCED == 0
+            || flags & IS_SET != 0
+            || look.was_set
+            || self.taken(place) != look.values
+    }
+
+    /// Puts into `deltas` the exemplars that are new.
+    pub(super) fn take_exemplars(
+        &mut self,
+        place: usize,
+        look: &Look<'_>,
+        deltas: &mut Vec<Delta>,
+    ) {
+        let count = if self.desc.identity.kind == Kind::Histogram { self.width() - 1 } else { 1 };
+        for bucket in 0..count as u16 {
+            look.exemplar(&self.family, bucket.into(), |exemplar| {
+                let key = (place as u32, bucket);
+                if self.exemplars.insert(key, exemplar.at) != Some(exemplar.at) {
+                    deltas.push(Delta::Note(bucket, super::notes::encode(exemplar)));
+                }
+            });
+        }
+    }
+
+    /// The store would not have the series, so it is to be told of it again.
+    pub(super) fn put_back_touch(&mut self, place: u32, unique: u64) {
+        if let Some(row) = self.rows.get_mut(place as usize).filter(|row| row.unique == unique) {
+            row.flags &= !ANNOUNCED;
+        }
+    }
+
+    /// Undoes [`take`](Self::take) of one change, because the store would not have it.
+    pub(super) fn put_back(&mut self, place: u32, unique: u64, delta: &Delta) {
+        let width = self.width();
+        let Some(row) = self.rows.get_mut(place as usize).filter(|row| row.unique == unique) else {
+            return;
+        };
+        let at = |told: Told| self.told.iter().position(|other| *other == told);
+        let first = place as usize * width;
+        match *delta {
+            Delta::Add(NOT_FINITE, _) => {
+                // It is not finite now, and will be marked again.
+                for (place, told) in self.told.iter().enumerate() {
+                    if matches!(told, Told::Sum(_)) {
+                        self.taken[first + place] = 0;
+                    }
+                }
+            }
+            Delta::Add(field, Amount::Int(amount)) => {
+                if let Some(place) = at(Told::Whole(field)) {
+                    let taken = &mut self.taken[first + place];
+                    *taken = taken.wrapping_sub(amount as u64);
+                }
+            }
+            Delta::Add(field, Amount::Float(amount)) => {
+                let told = if self.shape.is_set { Told::Gauge } else { Told::Sum(field) };
+                if let Some(place) = at(told) {
+                    let taken = &mut self.taken[first + place];
+                    *taken = (f64::from_bits(*taken) - amount).to_bits();
+                }
+            }
+            Delta::Set(..) => row.flags |= IS_SET,
+            Delta::Note(field, _) => {
+                self.exemplars.remove(&(place, field));
+            }
+        }
+    }
+
+    /// The store has lost all of it: everything that this client counted is to be told again.
+    pub(super) fn start_over(&mut self) {
+        if self.floor.is_empty() {
+            self.taken.fill(0);
+        } else {
+            let floor = self.floor.len().min(self.taken.len());
+            self.taken[..floor].copy_from_slice(&self.floor[..floor]);
+            self.taken[floor..].fill(0);
+        }
+        self.tell_again();
+    }
+
+    /// The store may have lost that series are there, and what they were set to.
+    pub(super) fn tell_again(&mut self) {
+        if self.described == Described::Yes {
+            self.described = Described::No;
+        }
+        self.exemplars.clear();
+        for row in &mut self.rows {
+            row.flags &= !ANNOUNCED;
+            if row.flags & WAS_SET != 0 {
+                row.flags |= IS_SET;
+            }
+        }
+    }
+
+    /// What this client counted so far is counted, whatever becomes of it.
+    pub(super) fn settle(&mut self) {
+        self.floor.clone_from(&self.taken);
+        self.tell_again();
+    }
+
+    /// What was removed from the store counts no more.
+    pub(super) fn forget_floor(&mut self, place: u32) {
+        let width = self.width();
+        let cells = place as usize * width..(place as usize + 1) * width;
+        self.floor.resize(self.taken.len(), 0);
+        let taken: Vec<u64> = self.taken[cells.clone()].to_vec();
+        self.floor[cells].copy_from_slice(&taken);
+    }
+}
+
+/// What of a total a store can add up exactly, and the rest.
+fn split(total: u64) -> (i64, u64) {
+    let whole = total.min(i64::MAX as u64);
+    (whole as i64, total - whole)
+}
+
+/// Adds to `deltas` what a sum moved by.
+fn take_sum(field: u16, taken: &mut u64, is: f64, deltas: &mut Vec<Delta>) {
+    let was = f64::from_bits(*taken);
+    if !is.is_finite() {
+        // Told once: what is not finite stays so.
+        if is.to_bits() != *taken && !(is.is_nan() && was.is_nan()) {
+            deltas.push(Delta::Add(NOT_FINITE, Amount::Int(marker(is))));
+            *taken = is.to_bits();
+        }
+        return;
+    }
+    let delta = (is - was).clamp(f64::MIN, f64::MAX);
+    if delta != 0.0 {
+        deltas.push(Delta::Add(field, Amount::Float(delta)));
+        *taken = (was + delta).to_bits();
+    }
+}
+
+/// What is added up over all clients for a sum that is not finite, because a server adds up finite
+/// numbers only: how many saw +Inf, how many -Inf, how many NaN, in 20 bits each.
+fn marker(sum: f64) -> i64 {
+    const BITS: u32 = 20;
+    if sum == f64::INFINITY {
+        1
+    } else if sum == f64::NEG_INFINITY {
+        1 << BITS
+    } else {
+        1 << (2 * BITS)
+    }
+}
+
+/// The sum of which `finite` was told, and these markers.
+pub(super) fn unmark(finite: f64, markers: i64) -> f64 {
+    const MOST: i64 = (1 << 20) - 1;
+    let (above, below, nan) = (markers & MOST, markers >> 20 & MOST, markers >> 40);
+    match (above > 0, below > 0, nan > 0) {
+        (false, false, false) => finite,
+        (true, false, false) => f64::INFINITY,
+        (false, true, false) => f64::NEG_INFINITY,
+        _ => f64::NAN,
+    }
+}
+
+/// To whom the numbers of a family belong.
+fn owner(kind: Kind, mode: GaugeMode) -> Owner {
+    match mode {
+        _ if kind != Kind::Gauge => Owner::Everyone,
+        GaugeMode::Shared | GaugeMode::MostRecent => Owner::Everyone,
+        GaugeMode::All | GaugeMode::Min | GaugeMode::Max | GaugeMode::Sum => Owner::Client,
+        GaugeMode::LiveAll
+        | GaugeMode::LiveMin
+        | GaugeMode::LiveMax
+        | GaugeMode::LiveSum
+        | GaugeMode::LiveMostRecent => Owner::LiveClient,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_that_are_not_finite_combine_as_floats_do() {
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        for (values, expected) in
+            [(&[inf, inf][..], inf), (&[-inf], -inf), (&[inf, -inf], nan), (&[nan, inf], nan)]
+        {
+            let markers = values.iter().map(|value| marker(*value)).sum();
+            let sum = unmark(1.0, markers);
+            assert!(sum == expected || sum.is_nan() && expected.is_nan(), "{values:?}: {sum}");
+        }
+        assert_eq!(unmark(1.5, 0), 1.5);
+    }
+
+    #[test]
+    fn a_sum_is_told_by_what_it_moved_and_that_it_is_not_finite_once() {
+        let (mut taken, mut deltas) = (0, Vec::new());
+        for is in [0.5, 0.75, 0.75, f64::INFINITY, f64::INFINITY, f64::NAN, f64::NAN] {
+            take_sum(1, &mut taken, is, &mut deltas);
+        }
+        let marked = |sum| Delta::Add(NOT_FINITE, Amount::Int(marker(sum)));
+        let added = |by| Delta::Add(1, Amount::Float(by));
+        assert_eq!(deltas, [added(0.5), added(0.25), marked(f64::INFINITY), marked(f64::NAN)]);
+    }
+}

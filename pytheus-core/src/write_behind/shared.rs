@@ -1,0 +1,262 @@
+//! What the application's threads, the flusher and a forked child have in common.
+
+use super::batches::Frozen;
+use super::ledger::{Event, Ledger, Totals};
+use super::options::Options;
+use super::wait::{Promise, promise};
+use crate::backend::Collection;
+use crate::engine::{self, Engine, ForkMutex, ForkWatcher, Look, WatchedId, Watcher};
+use crate::visit::FamilyDesc;
+use crate::{BackendError, BackendErrorKind, RegisterError, identity};
+use std::sync::{Arc, Weak};
+use std::thread::Thread;
+use std::time::Duration;
+
+pub(super) struct Shared {
+    me: Weak<Shared>,
+    pub(super) name: &'static str,
+    /// Not watched: what watches it is this.
+    pub(super) engine: Engine,
+    pub(super) options: Options,
+    pub(super) ledger: ForkMutex<Ledger>,
+    pub(super) events: ForkMutex<Vec<Event>>,
+    inbox: ForkMutex<Inbox>,
+    running: ForkMutex<Option<Running>>,
+    pub(super) health: ForkMutex<Health>,
+    /// Starts a flusher.
+    spawn: Box<Spawn>,
+}
+
+type Spawn = dyn Fn(&Arc<Shared>) -> Result<Thread, BackendError> + Send + Sync;
+
+/// The flusher's thread, and in which process it runs.
+struct Running {
+    generation: u64,
+    thread: Thread,
+}
+
+/// What the flusher is asked for.
+#[derive(Default)]
+pub(super) struct Inbox {
+    pub(super) flushes: Vec<Promise<Result<(), BackendError>>>,
+    pub(super) collects: Vec<Promise<Result<Arc<Collection>, BackendError>>>,
+    pub(super) close: Vec<Promise<Result<(), BackendError>>>,
+    /// Nobody has the backend any more.
+    pub(super) is_abandoned: bool,
+}
+
+impl Inbox {
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.flushes.is_empty() || !self.collects.is_empty() || !self.close.is_empty()
+    }
+}
+
+/// How it went so far.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Health {
+    /// When everything was told last.
+    pub(super) caught_up: Option<Duration>,
+    /// How often the store did not answer as it should.
+    pub(super) failures: u64,
+    /// The last failure, if nothing went well since.
+    pub(super) failure: Option<String>,
+    /// What the store would not have at the last flush.
+    pub(super) refusals: Vec<String>,
+    pub(super) is_closed: bool,
+}
+
+/// How far a store is behind.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::write_behind::Status;
+///
+/// fn is_well(status: &Status) -> bool {
+///     status.failure.is_none() && status.refusals.is_empty()
+/// }
+/// assert!(is_well(&Status::default()));
+/// ```
+#[derive(Debug, Default, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Status {
+    /// How old the oldest update may be that the store was not told of.
+    pub lag: Duration,
+    /// How many changes are on their way and not acknowledged. Changes of the same series since then are
+    /// not among them.
+    pub unacknowledged: u64,
+    /// How many batches were acknowledged.
+    pub batches: u64,
+    /// How often the store did not answer as it should.
+    pub failures: u64,
+    /// How often it would not have a change.
+    pub refused: u64,
+    /// How often it had lost what could not be told again.
+    pub gaps: u64,
+    /// Why the store is not being told, if it is not.
+    pub failure: Option<String>,
+    /// What it would not have at the last flush, and why.
+    pub refusals: Vec<String>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        me: Weak<Self>,
+        name: &'static str,
+        engine: Engine,
+        options: Options,
+        spawn: impl Fn(&Arc<Self>) -> Result<Thread, BackendError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            me,
+            name,
+            engine,
+            options,
+            ledger: ForkMutex::default(),
+            events: ForkMutex::default(),
+            inbox: ForkMutex::default(),
+            running: ForkMutex::default(),
+            health: ForkMutex::default(),
+            spawn: Box::new(spawn),
+        }
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.options.clock.elapsed()
+    }
+
+    /// Sees to it that a flusher runs in this process.
+    pub(super) fn ensure_running(self: &Arc<Self>) -> Result<(), BackendError> {
+        let generation = engine::generation();
+        let mut running = self.running.lock();
+        if running.as_ref().is_none_or(|running| running.generation != generation) {
+            let thread = (self.spawn)(self)?;
+            *running = Some(Running { generation, thread });
+        }
+        Ok(())
+    }
+
+    pub(super) fn wake(&self) {
+        if let Some(running) = &*self.running.lock() {
+            running.thread.unpark();
+        }
+    }
+
+    /// Has the flusher do what is put into its inbox, and waits for the answer.
+    pub(super) async fn ask<T>(
+        self: &Arc<Self>,
+        put: impl FnOnce(&mut Inbox, Promise<Result<T, BackendError>>),
+    ) -> Result<T, BackendError> {
+        if self.health.lock().is_closed {
+            return Err(self.closed());
+        }
+        self.ensure_running()?;
+        let (promise, answer) = promise();
+        put(&mut self.inbox.lock(), promise);
+        self.wake();
+        answer.await.unwrap_or_else(|| Err(self.closed()))
+    }
+
+    fn closed(&self) -> BackendError {
+        let message = "the backend is closed; open another one";
+        BackendError::new(self.name, BackendErrorKind::Unavailable, message)
+    }
+
+    pub(super) fn take_inbox(&self) -> Inbox {
+        std::mem::take(&mut self.inbox.lock())
+    }
+
+    /// Who waits now; whether to end is left for later.
+    pub(super) fn take_waiting(&self) -> Inbox {
+        let mut inbox = self.inbox.lock();
+        Inbox {
+            flushes: std::mem::take(&mut inbox.flushes),
+            collects: std::mem::take(&mut inbox.collects),
+            ..Inbox::default()
+        }
+    }
+
+    /// Has the flusher end once it has tried to tell what is left.
+    pub(super) fn abandon(&self) {
+        self.inbox.lock().is_abandoned = true;
+        self.wake();
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let health = self.health.lock().clone();
+        let ledger = self.ledger.lock();
+        let Totals { batches, refused, gaps, .. } = ledger.totals;
+        let on_the_way = ledger.shards.iter().flat_map(|shard| &shard.in_flight);
+        Status {
+            lag: self.now().saturating_sub(health.caught_up.unwrap_or_default()),
+            unacknowledged: on_the_way.map(Frozen::changes).sum::<usize>() as u64,
+            batches,
+            failures: health.failures,
+            refused,
+            gaps,
+            failure: health.failure,
+            refusals: health.refusals,
+        }
+    }
+}
+
+impl Watcher for Shared {
+    fn admit(&self, desc: &FamilyDesc, replace: bool) -> Result<(), RegisterError> {
+        let mut ledger = self.ledger.lock();
+        let Some(known) = ledger.knows(&desc.identity.name) else { return Ok(()) };
+        let agreed = identity::agree(known, &desc.identity);
+        if agreed.is_err() && replace {
+            let name = desc.identity.name.clone();
+            ledger.known.remove(&name);
+            ledger.replacing.insert(name);
+            return Ok(());
+        }
+        agreed
+    }
+
+    fn remove(&self, family: &WatchedId, key: &str) {
+        self.events.lock().push(Event::Remove { family: *family, key: key.into() });
+    }
+
+    fn expire(&self, family: &WatchedId, key: &str, look: &Look<'_>) {
+        self.events.lock().push(Event::Expire {
+            family: *family,
+            key: key.into(),
+            at: look.at,
+            unique: look.unique,
+            values: look.values.into(),
+            was_set: look.was_set,
+            created: look.created(),
+        });
+    }
+
+    fn unregister(&self, name: &str) -> bool {
+        self.events.lock().push(Event::Unregister { name: name.into() });
+        self.ledger.lock().known.remove(name).is_some()
+    }
+}
+
+impl ForkWatcher for Shared {
+    fn before(&self) {
+        let mut ledger = self.ledger.lock();
+        ledger.prepare_fork(&self.engine);
+        ledger.hold_over_fork();
+        self.events.lock().hold_over_fork();
+    }
+
+    fn in_parent(&self) {
+        self.events.release_after_fork(|_| {});
+        self.ledger.release_after_fork(|_| {});
+    }
+
+    fn in_child(&self) {
+        // The parent tells of them. To give their memory back is not for here.
+        self.events.release_after_fork(|events| std::mem::forget(std::mem::take(events)));
+        self.ledger.release_after_fork(|ledger| ledger.inherit(&self.engine));
+    }
+
+    fn is_used_in_child(&self) {
+        // There is nobody to tell that no thread can be made; a flush will.
+        let _ = self.me.upgrade().map(|me| me.ensure_running());
+    }
+}
