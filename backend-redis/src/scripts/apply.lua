@@ -1,0 +1,168 @@
+-- Applies a batch. Behind what `begin` wants: the new number, how many integers, floats and others there
+-- are, how many of each group there are, the lease, whether there are live numbers, the client's name;
+-- then the integers (cell, amount), the floats (first byte, last byte, amount) and the others (what,
+-- group and three more).
+local refusal = begin()
+if refusal then return refusal end
+try_to_write()
+if not record then enlist(ARGV[3]) end
+
+local ints, floats, others, groups = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12]
+local first_int = 17
+local first_float = first_int + ints * 2
+local first_other = first_float + floats * 3
+local now = call('TIME')
+local now_ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+local refused, any = {}, false
+
+local function refuse(group, why)
+  if not refused[group] then refused[group] = why end
+  any = true
+end
+
+-- The group of the i-th integer (which = 0) or float (which = 2).
+local function group_of(i, which)
+  local seen = 0
+  for group = 1, #groups / 4 do
+    seen = seen + struct.unpack('>I2', groups, (group - 1) * 4 + which + 1)
+    if i <= seen then return group end
+  end
+end
+
+local function is_finite(n) return n == n and n ~= math.huge and n ~= -math.huge end
+
+local old = {}
+for i = 1, floats do
+  local a = first_float + (i - 1) * 3
+  local before = call('GETRANGE', CELLS, ARGV[a], ARGV[a + 1])
+  local sum = struct.unpack('>d', before) + struct.unpack('>d', ARGV[a + 2])
+  old[i] = before
+  if is_finite(sum) then
+    call('SETRANGE', CELLS, ARGV[a], struct.pack('>d', sum))
+  else
+    refuse(group_of(i, 2), 2)
+  end
+end
+
+-- The integers, at most a thousand at once, and with the last of them the record of the client.
+local skipped = any
+local results, sent = {}, {}
+local args, size, count = {CELLS, 'OVERFLOW', 'FAIL'}, 3, 0
+local function send()
+  local answer = call('BITFIELD', unpack(args, 1, size))
+  for i = 1, count do results[#results + 1] = answer[i] end
+  size, count = 3, 0
+end
+for i = 1, ints do
+  if not (skipped and refused[group_of(i, 0)]) then
+    local a = first_int + (i - 1) * 2
+    args[size + 1], args[size + 2], args[size + 3], args[size + 4] = 'INCRBY', 'i64', ARGV[a], ARGV[a + 1]
+    size, count = size + 4, count + 1
+    sent[#sent + 1] = i
+    if count == 1000 and i < ints then send() end
+  end
+end
+for i, value in ipairs({ARGV[8], now[1]}) do
+  args[size + 1], args[size + 2], args[size + 3] = 'SET', 'i64', '#' .. (record + 1 + i)
+  args[size + 4] = value
+  size = size + 4
+end
+send()
+
+local overflowed = false
+for k = 1, #sent do
+  if not results[k] then
+    refuse(group_of(sent[k], 0), 1)
+    overflowed = true
+  end
+end
+if overflowed then
+  for k = #sent, 1, -1 do
+    if results[k] and refused[group_of(sent[k], 0)] then
+      local a = first_int + (sent[k] - 1) * 2
+      local amount = ARGV[a + 1]
+      amount = amount:sub(1, 1) == '-' and amount:sub(2) or '-' .. amount
+      call('BITFIELD', CELLS, 'INCRBY', 'i64', ARGV[a], amount)
+    end
+  end
+end
+if any then
+  for i = floats, 1, -1 do
+    if refused[group_of(i, 2)] then call('SETRANGE', CELLS, ARGV[first_float + (i - 1) * 3], old[i]) end
+  end
+end
+
+-- Numbers that are set, in their order.
+local undo, undo_of = {}, nil
+local function take_back()
+  for i = #undo, 1, -1 do call('SETRANGE', CELLS, undo[i][1], undo[i][2]) end
+  undo = {}
+end
+local function save(first, length)
+  local bytes = call('GETRANGE', CELLS, first, first + length - 1)
+  undo[#undo + 1] = {first, bytes}
+  return bytes
+end
+for a = first_other, first_other + (others - 1) * 5, 5 do
+  local what, group = ARGV[a], tonumber(ARGV[a + 1])
+  if group ~= undo_of then undo, undo_of = {}, group end
+  if refused[group] then
+    -- nothing
+  elseif what == 'I' then
+    save(tonumber(ARGV[a + 2]), 8)
+    local at = '#' .. tonumber(ARGV[a + 2]) / 8
+    if not call('BITFIELD', CELLS, 'OVERFLOW', 'FAIL', 'INCRBY', 'i64', at, ARGV[a + 3])[1] then
+      refuse(group, 1)
+      take_back()
+    end
+  elseif what == 'F' then
+    local sum = struct.unpack('>d', save(tonumber(ARGV[a + 2]), 8)) + struct.unpack('>d', ARGV[a + 3])
+    call('SETRANGE', CELLS, ARGV[a + 2], struct.pack('>d', sum))
+  elseif what == 'S' then
+    local stamp = math.max(now_ms - tonumber(ARGV[a + 4]), 1)
+    local before = save(tonumber(ARGV[a + 2]), 16)
+    if stamp >= struct.unpack('>I8', before, 9) then
+      call('SETRANGE', CELLS, ARGV[a + 2], ARGV[a + 3] .. pack(stamp))
+    end
+  end
+end
+
+-- Texts, and numbers of the client alone.
+local lost = 0
+local made = {}
+local function make(key)
+  if made[key] then return end
+  made[key] = true
+  local whose = call('HGET', key, '')
+  if whose and whose:sub(1, 8) == incarnation() then return end
+  if key == LIVE and ARGV[14] == '1' then lost = 1 end
+  if whose then call('UNLINK', key) end
+  call('HSET', key, '', incarnation() .. ARGV[3] .. ARGV[15])
+  if key == LIVE then call('PEXPIRE', key, ARGV[13]) end
+  if call('SADD', OWNERS, ARGV[16]) == 1 then put(OWNER_COUNT, cell(OWNER_COUNT) + 1) end
+end
+for a = first_other, first_other + (others - 1) * 5, 5 do
+  local what, group = ARGV[a], tonumber(ARGV[a + 1])
+  if refused[group] then
+    -- nothing
+  elseif what == 'N' then
+    if call('HSET', NOTES, ARGV[a + 2], ARGV[a + 3]) == 1 then put(NOTE_COUNT, cell(NOTE_COUNT) + 1) end
+  elseif what == 'K' or what == 'L' then
+    local key = what == 'K' and KEPT or LIVE
+    make(key)
+    local stamp = math.max(now_ms - tonumber(ARGV[a + 4]), 1)
+    local before = call('HGET', key, ARGV[a + 2])
+    if not before or stamp >= struct.unpack('>I8', before, 10) then
+      call('HSET', key, ARGV[a + 2], ARGV[a + 3] .. pack(stamp))
+    end
+  end
+end
+
+local answer = {2, record, lost}
+if any then
+  for group, why in pairs(refused) do
+    answer[#answer + 1] = group
+    answer[#answer + 1] = why
+  end
+end
+return answer
