@@ -5,9 +5,9 @@ use crate::errors::{makes_no_sense, server_error};
 use crate::layout::{self, Entry};
 use crate::plan::{Missing, Other, Plan, Pointless, What, offset};
 use crate::scripts::{self, bytes, int};
-use crate::shard::{AT_ONCE, Answer, Known, Place, Shard};
+use crate::shard::{AT_ONCE, Answer, Known, Place, Places, Shard};
 use pytheus_core::BackendError;
-use pytheus_core::write_behind::{Amount, Batch, Change, Position, Receipt, Refusal};
+use pytheus_core::write_behind::{Amount, Batch, Change, Position, Receipt, Refusal, Series};
 use redis::{Cmd, Pipeline, ServerErrorKind, Value};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ enum Outcome {
     Applied(usize),
     /// The batches do not follow what is there.
     Held(Position),
+    /// Something of the first batch was refused, so nothing of it was applied.
+    Refused(Vec<(usize, Refusal)>),
 }
 
 impl Shard {
@@ -27,41 +29,48 @@ impl Shard {
     pub(crate) fn apply_all(
         &mut self,
         connection: &mut Connection,
-        places: &mut Vec<Place>,
+        places: &mut Places,
         lease: Duration,
         batches: &[Batch<'_>],
         receipts: &mut Vec<Receipt>,
     ) -> Result<(), BackendError> {
         let mut next = 0;
         let mut prepared = None;
-        let mut refused = Vec::new();
         let mut tries = 0;
-        while next < batches.len() {
+        while let Some(batch) = batches.get(next) {
             tries += 1;
             if tries > TRIES + batches.len() {
                 return Err(self.too_restless());
             }
-            let mut outcome = self.meet(connection, &batches[next])?;
+            let mut outcome = self.meet(connection, places, batch)?;
             if outcome.is_none() && prepared != Some(next) {
-                outcome = self.prepare(connection, &batches[next], &mut refused)?;
+                outcome = self.prepare(connection, places, batch)?;
                 prepared = Some(next);
             }
             let outcome = match outcome {
-                Some(holds) => Outcome::Held(holds),
+                Some(outcome) => outcome,
                 None => {
                     let together = batches[next + 1..].iter().take_while(|b| !is_structural(b));
-                    let end = next + 1 + together.count();
-                    let batches = &batches[next..end];
-                    self.send(connection, places, lease, batches, &mut refused, receipts)?
+                    let batches = &batches[next..next + 1 + together.count()];
+                    self.send(connection, places, lease, batches, receipts)?
                 }
             };
-            match outcome {
-                Outcome::Applied(count) => next += count,
-                Outcome::Held(holds) => {
-                    receipts.extend(batches[next..].iter().map(|_| Receipt::new(holds)));
-                    return Ok(());
+            let holds = match outcome {
+                Outcome::Applied(count) => {
+                    next += count;
+                    continue;
                 }
-            }
+                Outcome::Held(holds) => holds,
+                Outcome::Refused(refused) => {
+                    let mut receipt = Receipt::new(batch.follows);
+                    receipt.refused = refused;
+                    receipts.push(receipt);
+                    next += 1;
+                    batch.follows
+                }
+            };
+            receipts.extend(batches[next..].iter().map(|_| Receipt::new(holds)));
+            break;
         }
         Ok(())
     }
@@ -70,30 +79,43 @@ impl Shard {
     fn meet(
         &mut self,
         connection: &mut Connection,
+        places: &mut Places,
         batch: &Batch<'_>,
-    ) -> Result<Option<Position>, BackendError> {
+    ) -> Result<Option<Outcome>, BackendError> {
         for _ in 0..TRIES {
-            if self.incarnation == batch.follows.incarnation && self.incarnation != 0 {
+            if self.is_known() && self.incarnation == batch.follows.incarnation {
                 return Ok(None);
             }
-            let call = self.call_for(&scripts::DESCRIBE, batch, None);
-            let answer = scripts::run(connection, &self.keys, &scripts::DESCRIBE, call)?;
-            if let Answer::Held(holds) = self.answer(batch.client.id, answer)? {
-                return Ok(Some(holds));
+            if let Some(holds) = self.ask(connection, places, batch)? {
+                return Ok(Some(Outcome::Held(holds)));
             }
-            self.sync(connection)?;
+            self.sync(connection, places)?;
         }
         Err(self.too_restless())
+    }
+
+    /// What is there, if the batch does not follow it. Makes the shard if it is not there.
+    fn ask(
+        &mut self,
+        connection: &mut Connection,
+        places: &mut Places,
+        batch: &Batch<'_>,
+    ) -> Result<Option<Position>, BackendError> {
+        let call = self.call_for(&scripts::DESCRIBE, batch, None);
+        let answer = scripts::run(connection, &self.keys, &scripts::DESCRIBE, call)?;
+        Ok(match self.answer(places, batch.client.id, answer)? {
+            Answer::Held(holds) => Some(holds),
+            Answer::Stale | Answer::Done(_) => None,
+        })
     }
 
     /// Removes, drops and describes. `Some` if the batch does not follow what is there.
     fn prepare(
         &mut self,
         connection: &mut Connection,
+        places: &mut Places,
         batch: &Batch<'_>,
-        refused: &mut Vec<(usize, Refusal)>,
-    ) -> Result<Option<Position>, BackendError> {
-        refused.clear();
+    ) -> Result<Option<Outcome>, BackendError> {
         if !is_structural(batch) {
             return Ok(None);
         }
@@ -102,7 +124,9 @@ impl Shard {
         let mut dropped: Vec<&str> = Vec::new();
         let mut removed = Vec::new();
         let mut described = Vec::new();
-        for (index, change) in changes().filter(|(index, change)| !pointless.contains(*index, change)) {
+        for (index, change) in
+            changes().filter(|(index, change)| !pointless.contains(*index, change))
+        {
             match change {
                 Change::Drop { family } => dropped.push(family),
                 Change::Remove { series } => removed.push(series),
@@ -119,19 +143,21 @@ impl Shard {
             self.find_families(connection, &unknown)?;
         }
         let mut steps: Vec<Step<'_>> = dropped.iter().map(|family| Step::Drop(family)).collect();
-        steps.extend(removed.iter().map(|series| Step::Remove(series.family, series.labels)));
+        steps.extend(removed.iter().map(|series| Step::Remove(series)));
         steps.extend(described.iter().map(|index| Step::Describe(*index)));
+        let mut refused = Vec::new();
         for steps in steps.chunks(AT_ONCE) {
-            if let Some(holds) = self.step(connection, batch, steps, refused)? {
-                return Ok(Some(holds));
+            if let Some(holds) = self.step(connection, places, batch, steps, &mut refused)? {
+                return Ok(Some(Outcome::Held(holds)));
             }
         }
-        Ok(None)
+        Ok((!refused.is_empty()).then_some(Outcome::Refused(refused)))
     }
 
     fn step(
         &mut self,
         connection: &mut Connection,
+        places: &mut Places,
         batch: &Batch<'_>,
         steps: &[Step<'_>],
         refused: &mut Vec<(usize, Refusal)>,
@@ -142,41 +168,60 @@ impl Shard {
                 self.put_step(&mut call, batch, *step);
             }
             let answer = scripts::run(connection, &self.keys, &scripts::DESCRIBE, call)?;
-            let answer = match self.answer(batch.client.id, answer)? {
+            let answer = match self.answer(places, batch.client.id, answer)? {
                 Answer::Held(holds) => return Ok(Some(holds)),
                 Answer::Stale => {
-                    self.sync(connection)?;
+                    self.sync(connection, places)?;
                     continue;
                 }
                 Answer::Done(answer) => answer,
             };
-            // First what others are told as well, then what is this client's alone.
-            self.sync(connection)?;
-            let mut answers = answer[1..].iter();
-            for step in steps {
-                match *step {
-                    Step::Drop(family) => {
-                        self.families.insert(family.into(), Known::Gone);
-                    }
-                    Step::Remove(..) => {}
-                    Step::Describe(index) => {
-                        let family = batch.changes[index].family();
-                        let known = match answers.next() {
-                            Some(Value::Int(id)) => Known::Is(u32::try_from(*id).unwrap_or_default()),
-                            identity => {
-                                let identity = bytes(identity)?.to_vec();
-                                refused.push((index, Refusal::Conflict { identity }));
-                                Known::Gone
-                            }
-                        };
-                        self.families.insert(family.into(), known);
-                        self.epoch += 1;
-                    }
-                }
-            }
+            self.take_steps(places, batch, steps, &answer[1..], refused)?;
+            self.sync(connection, places)?;
             return Ok(None);
         }
         Err(self.too_restless())
+    }
+
+    /// What is known after steps were done.
+    fn take_steps(
+        &mut self,
+        places: &mut Places,
+        batch: &Batch<'_>,
+        steps: &[Step<'_>],
+        answers: &[Value],
+        refused: &mut Vec<(usize, Refusal)>,
+    ) -> Result<(), BackendError> {
+        let mut answers = answers.iter();
+        for step in steps {
+            let (family, known) = match *step {
+                Step::Remove(series) => {
+                    if let Some(place) = places.get_mut(series.id as usize) {
+                        *place = Place::default();
+                    }
+                    continue;
+                }
+                Step::Drop(family) => (family, Known::Gone),
+                Step::Describe(index) => {
+                    let known = match answers.next() {
+                        Some(Value::Int(id)) => Known::Is(u32::try_from(*id).unwrap_or_default()),
+                        identity => {
+                            let identity = bytes(identity)?.to_vec();
+                            refused.push((index, Refusal::Conflict { identity }));
+                            Known::Gone
+                        }
+                    };
+                    (batch.changes[index].family(), known)
+                }
+            };
+            let before = self.families.insert(family.into(), known);
+            if let Some(Known::Is(id)) = before
+                && before != Some(known)
+            {
+                self.forget_places(places, id);
+            }
+        }
+        Ok(())
     }
 
     fn put_step(&self, call: &mut Cmd, batch: &Batch<'_>, step: Step<'_>) {
@@ -184,16 +229,20 @@ impl Shard {
             Step::Drop(family) => {
                 call.arg("D").arg(family).arg("").arg("").arg("");
             }
-            Step::Remove(family, labels) => {
-                let Some(Known::Is(family)) = self.families.get(family) else { return };
+            Step::Remove(series) => {
+                let Some(Known::Is(family)) = self.families.get(series.family) else { return };
                 let mut name = Vec::new();
-                layout::series_name(&mut name, *family, labels);
+                layout::series_name(&mut name, *family, series.labels);
                 let Some(entry) = self.dictionary.find(&name) else { return };
-                let Some((cell, cells)) = self.dictionary.get(entry).map(Entry::run) else { return };
+                let Some((cell, cells)) = self.dictionary.get(entry).map(Entry::run) else {
+                    return;
+                };
                 call.arg("R").arg(entry).arg(layout::free_entry(cell, cells)).arg("").arg("");
             }
             Step::Describe(index) => {
-                if let Change::Describe { family, identity, details, replace } = batch.changes[index] {
+                if let Change::Describe { family, identity, details, replace } =
+                    batch.changes[index]
+                {
                     call.arg("C").arg(family).arg(identity).arg(details);
                     call.arg(if replace { "1" } else { "0" });
                 }
@@ -205,17 +254,24 @@ impl Shard {
     fn send(
         &mut self,
         connection: &mut Connection,
-        places: &mut Vec<Place>,
+        places: &mut Places,
         lease: Duration,
         batches: &[Batch<'_>],
-        refused: &mut Vec<(usize, Refusal)>,
         receipts: &mut Vec<Receipt>,
     ) -> Result<Outcome, BackendError> {
-        let plans = match self.plan(connection, places, batches)? {
+        let mut plans = match self.plan(connection, places, batches)? {
             Ok(plans) => plans,
             Err(holds) => return Ok(Outcome::Held(holds)),
         };
-        let mut pipeline = Pipeline::with_capacity(batches.len());
+        let fine = plans.iter().take_while(|plan| plan.refused.is_empty()).count();
+        if fine == 0 && !plans.is_empty() {
+            // It may have been applied before something happened to its series.
+            let holds = self.ask(connection, places, &batches[0])?;
+            let refused = plans.swap_remove(0).refused;
+            return Ok(holds.map_or(Outcome::Refused(refused), Outcome::Held));
+        }
+        plans.truncate(fine);
+        let mut pipeline = Pipeline::with_capacity(plans.len());
         for (batch, plan) in batches.iter().zip(&plans) {
             pipeline.add_command(self.command(batch, plan, lease));
         }
@@ -231,17 +287,22 @@ impl Shard {
                 Value::ServerError(e) => return Err(server_error(&e)),
                 other => return Err(makes_no_sense(&format!("a script answered {other:?}"))),
             };
-            match self.answer(batch.client.id, answer)? {
+            match self.answer(places, batch.client.id, answer)? {
                 Answer::Held(holds) if applied == 0 => return Ok(Outcome::Held(holds)),
                 // Those before were applied; the next call says what is there now.
                 Answer::Held(_) => break,
                 Answer::Stale => {
-                    self.sync(connection)?;
+                    self.sync(connection, places)?;
                     break;
                 }
                 Answer::Done(answer) => {
-                    let receipt = self.receipt(batch, &plan, &answer, std::mem::take(refused))?;
-                    receipts.push(receipt);
+                    if int(answer.first())? == 4 {
+                        if applied > 0 {
+                            break;
+                        }
+                        return Ok(Outcome::Refused(refusals(&plan, &answer[1..])?));
+                    }
+                    receipts.push(self.receipt(batch, &plan, &answer)?);
                     applied += 1;
                 }
             }
@@ -254,15 +315,13 @@ impl Shard {
     fn plan<'a>(
         &mut self,
         connection: &mut Connection,
-        places: &mut Vec<Place>,
+        places: &mut Places,
         batches: &[Batch<'a>],
     ) -> Result<Result<Vec<Plan<'a>>, Position>, BackendError> {
         for _ in 0..TRIES {
             let mut missing = Missing::default();
-            let plans = batches
-                .iter()
-                .map(|batch| Plan::make(self, places, batch, &mut missing))
-                .collect();
+            let plans =
+                batches.iter().map(|batch| Plan::make(self, places, batch, &mut missing)).collect();
             if missing.is_empty() {
                 return Ok(Ok(plans));
             }
@@ -272,7 +331,7 @@ impl Shard {
                     self.families.entry(family.into()).or_insert(Known::Gone);
                 }
             }
-            if let Some(holds) = self.register(connection, &batches[0], &missing.names)? {
+            if let Some(holds) = self.register(connection, places, &batches[0], &missing.names)? {
                 return Ok(Err(holds));
             }
             if self.incarnation != batches[0].follows.incarnation {
@@ -315,37 +374,38 @@ impl Shard {
         batch: &Batch<'_>,
         plan: &Plan<'_>,
         answer: &[Value],
-        mut refused: Vec<(usize, Refusal)>,
     ) -> Result<Receipt, BackendError> {
         let member = self.members.entry(batch.client.id).or_default();
         member.record = u32::try_from(int(answer.get(1))?).ok();
         member.lost |= int(answer.get(2))? == 1;
         member.live |= plan.has_live;
         member.kept |= plan.has_kept;
-        refused.extend(plan.refused.iter().cloned());
-        for pair in answer[3..].chunks_exact(2) {
-            let group = int(pair.first())? as usize;
-            let group = plan.groups.get(group.wrapping_sub(1));
-            let group = group.ok_or_else(|| makes_no_sense("a refusal of nothing"))?;
-            let why = if int(pair.get(1))? == 1 {
-                "an integer would pass the limits of 64 bits"
-            } else {
-                "a float would not be finite any more"
-            };
-            refused.push((group.change, Refusal::Other(why.into())));
-        }
-        refused.sort_by_key(|(index, _)| *index);
-        let mut receipt = Receipt::new(Position { number: batch.number, ..batch.follows });
-        receipt.refused = refused;
-        Ok(receipt)
+        Ok(Receipt::new(Position { number: batch.number, ..batch.follows }))
     }
+}
+
+/// Which changes a script refused.
+fn refusals(plan: &Plan<'_>, answer: &[Value]) -> Result<Vec<(usize, Refusal)>, BackendError> {
+    let mut refused = Vec::new();
+    for pair in answer.chunks_exact(2) {
+        let group = plan.groups.get((int(pair.first())? as usize).wrapping_sub(1));
+        let group = group.ok_or_else(|| makes_no_sense("a refusal of nothing"))?;
+        let why = if int(pair.get(1))? == 1 {
+            "an integer would pass the limits of 64 bits"
+        } else {
+            "a float would not be finite any more"
+        };
+        refused.push((group.change, Refusal::Other(why.into())));
+    }
+    refused.sort_by_key(|(index, _)| *index);
+    Ok(refused)
 }
 
 /// A step before the numbers.
 #[derive(Debug, Clone, Copy)]
 enum Step<'a> {
     Drop(&'a str),
-    Remove(&'a str, &'a str),
+    Remove(&'a Series<'a>),
     /// The index of the change.
     Describe(usize),
 }

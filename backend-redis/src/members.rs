@@ -12,7 +12,10 @@ use std::time::Duration;
 impl Shard {
     /// Makes the shard if it is not there. `Some` if the server answered with something else than that
     /// it is there now.
-    pub(crate) fn make(&mut self, connection: &mut Connection) -> Result<Option<Value>, BackendError> {
+    pub(crate) fn make(
+        &mut self,
+        connection: &mut Connection,
+    ) -> Result<Option<Value>, BackendError> {
         loop {
             let mut pipeline = Pipeline::with_capacity(1);
             pipeline.add_command(self.call_to_make());

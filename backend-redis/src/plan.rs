@@ -1,7 +1,7 @@
 //! What a batch means in cells: the changes of the batch, each with the cells it is about.
 
 use crate::layout::{self, CELL, Entry, Reference};
-use crate::shard::{Known, Place, Shard, Wanted};
+use crate::shard::{Known, Place, Places, Shard, Wanted};
 use pytheus_core::write_behind::{Amount, Batch, Change, Owner, RARE, Refusal, Series, Shape};
 use std::collections::HashSet;
 
@@ -86,7 +86,7 @@ impl<'a> Plan<'a> {
     /// Finds the cells of a batch. What is not found is added to `missing`, and the plan is of no use.
     pub(crate) fn make(
         shard: &Shard,
-        places: &mut Vec<Place>,
+        places: &mut Places,
         batch: &Batch<'a>,
         missing: &mut Missing<'a>,
     ) -> Self {
@@ -127,15 +127,8 @@ impl<'a> Plan<'a> {
         refused.is_some_and(|index| self.groups.last().is_some_and(|g| index >= g.change))
     }
 
-    /// Takes all of the series back.
+    /// Nothing of the batch is going to be applied.
     fn refuse(&mut self, index: usize, why: Refusal) {
-        let group = self.group();
-        let (ints, floats) = (usize::from(group.ints), usize::from(group.floats));
-        (group.ints, group.floats) = (0, 0);
-        self.ints.truncate(self.ints.len() - ints);
-        self.floats.truncate(self.floats.len() - floats);
-        let last = self.groups.len() - 1;
-        self.others.retain(|other| other.group != last);
         self.refused.push((index, why));
     }
 
@@ -178,7 +171,9 @@ impl<'a> Plan<'a> {
             }
             Change::Set { field, owner: Owner::Everyone, value, age, .. } => {
                 if !shape.is_set {
-                    return Err(Refusal::Other("the family is not one whose numbers are set".into()));
+                    return Err(Refusal::Other(
+                        "the family is not one whose numbers are set".into(),
+                    ));
                 }
                 if let Some(cell) = cell(shard, place, shape, field, value, missing)? {
                     other(What::Set { cell, value, age_ms: age.as_millis() as u64 });
@@ -186,13 +181,13 @@ impl<'a> Plan<'a> {
             }
             Change::Set { field, owner, value, age, .. } => {
                 let live = owner == Owner::LiveClient;
-                let of = reference(shard, place, field);
+                let of = shard.reference(place, field);
                 other(What::Own { live, of, value, age_ms: age.as_millis() as u64 });
                 self.has_live |= live;
                 self.has_kept |= !live;
             }
             Change::Note { field, text, .. } => {
-                let of = reference(shard, place, field);
+                let of = shard.reference(place, field);
                 other(What::Note { of, text });
             }
             _ => {}
@@ -201,26 +196,15 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn reference(shard: &Shard, place: Place, field: u16) -> Reference {
-    let birth = match shard.dictionary.get(place.entry) {
-        Some(Entry::Series { birth, .. }) => *birth,
-        _ => 0,
-    };
-    Reference { entry: place.entry, birth, field }
-}
-
 /// Where a series is; `None` if it is noted as missing.
 fn place<'a>(
     shard: &Shard,
-    places: &mut Vec<Place>,
+    places: &mut Places,
     series: &Series<'a>,
     missing: &mut Missing<'a>,
 ) -> Result<Option<Place>, Refusal> {
-    let at = series.id as usize;
-    if let Some(place) = places.get(at)
-        && place.epoch == shard.epoch
-    {
-        return Ok(Some(*place));
+    if let Some(place) = shard.place(places, series.id) {
+        return Ok(Some(place));
     }
     let family = match shard.families.get(series.family) {
         Some(Known::Is(family)) => *family,
@@ -241,19 +225,14 @@ fn place<'a>(
         }
         return Ok(None);
     };
-    let Some(Entry::Series { cell, shape, .. }) = shard.dictionary.get(entry) else {
+    let Some(Entry::Series { shape, .. }) = shard.dictionary.get(entry) else {
         return Ok(None);
     };
     if *shape != series.shape {
         let why = format!("the series is there with {shape:?}, not {:?}", series.shape);
         return Err(Refusal::Other(why));
     }
-    let place = Place { entry, cell: *cell, epoch: shard.epoch };
-    if places.len() <= at {
-        places.resize(at + 1, Place::NONE);
-    }
-    places[at] = place;
-    Ok(Some(place))
+    Ok(shard.remember(places, series.id, entry))
 }
 
 /// The cell of a field; `None` if it is noted as missing.
@@ -273,7 +252,7 @@ fn cell(
         let why = format!("field {field} is none of the {} of the series", shape.usual());
         return Err(Refusal::Other(why));
     } else {
-        let of = reference(shard, place, field);
+        let of = shard.reference(place, field);
         let mut name = Vec::with_capacity(12);
         layout::rare_name(&mut name, of);
         let found = shard.dictionary.find(&name).and_then(|entry| shard.dictionary.get(entry));
@@ -289,7 +268,8 @@ fn cell(
     if is_float == asked_float {
         Ok(Some(cell))
     } else {
-        let (is, asked) = if is_float { ("a float", "an integer") } else { ("an integer", "a float") };
+        let (is, asked) =
+            if is_float { ("a float", "an integer") } else { ("an integer", "a float") };
         Err(Refusal::Other(format!("field {field} is {is}, not {asked}")))
     }
 }

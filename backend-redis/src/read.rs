@@ -5,7 +5,7 @@ use crate::errors::makes_no_sense;
 use crate::layout::{self, CELL, Entry, Reference};
 use crate::plan::offset;
 use crate::scripts::{self, array, bytes, int};
-use crate::shard::{Family, Shard};
+use crate::shard::{Family, Places, Shard};
 use pytheus_core::BackendError;
 use pytheus_core::write_behind::{Amount, ClientId, Contents, Shape};
 use redis::{Pipeline, ServerErrorKind, Value};
@@ -63,13 +63,14 @@ impl Shard {
     pub(crate) fn read(
         &mut self,
         connection: &mut Connection,
+        places: &mut Places,
         into: &mut Contents,
     ) -> Result<Garbage, BackendError> {
         if !self.dictionary.keeps_labels() {
             self.remember_labels();
         }
         for _ in 0..TRIES {
-            self.sync(connection)?;
+            self.sync(connection, places)?;
             if self.incarnation == 0 {
                 return Ok(Garbage::default());
             }
@@ -83,6 +84,20 @@ impl Shard {
             return Ok(garbage);
         }
         Err(self.too_restless())
+    }
+
+    /// Reads only which families are described.
+    pub(crate) fn read_only_families(
+        &mut self,
+        connection: &mut Connection,
+        into: &mut Contents,
+    ) -> Result<(), BackendError> {
+        for pair in scan(connection, self, self.keys.families())?.chunks_exact(2) {
+            let (_, family) =
+                parse_family(&pair[0], &pair[1]).ok_or_else(|| makes_no_sense("a family"))?;
+            into.describe(&family.name, &family.identity, &family.details);
+        }
+        Ok(())
     }
 
     fn read_families(&mut self, connection: &mut Connection) -> Result<(), BackendError> {
@@ -219,7 +234,9 @@ impl Shard {
                 continue;
             }
             match &mut chunk.ranges[1..] {
-                [.., last] if from <= last.1 + GAP && to - last.0 <= CHUNK => last.1 = to.max(last.1),
+                [.., last] if from <= last.1 + GAP && to - last.0 <= CHUNK => {
+                    last.1 = to.max(last.1)
+                }
                 _ => chunk.ranges.push((from, to)),
             }
         }
@@ -305,7 +322,9 @@ impl Shard {
             let cut = || makes_no_sense(&format!("{:?} is shorter than it was", self.keys.cells()));
             for number in &chunk.series {
                 let Some((family, series)) = self.named(*number) else { continue };
-                let Entry::Series { cell, shape, created_ms, labels, .. } = series else { continue };
+                let Entry::Series { cell, shape, created_ms, labels, .. } = series else {
+                    continue;
+                };
                 let mut row = into.series(&family.name, labels, layout::time(*created_ms));
                 let values = cells(*cell, layout::cells_of(*shape)).ok_or_else(cut)?;
                 numbers(*shape, values, |field, value| row.number(field, value));

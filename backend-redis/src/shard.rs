@@ -3,12 +3,12 @@
 use crate::connection::Connection;
 use crate::dictionary::Dictionary;
 use crate::errors::{error, makes_no_sense};
-use crate::layout::{self, Keys, Reference, header_cell};
+use crate::layout::{self, Entry, Keys, Reference, header_cell};
 use crate::scripts::{self, Script, array, bytes, int};
 use pytheus_core::write_behind::{Batch, ClientId, Position, Shape};
 use pytheus_core::{BackendError, BackendErrorKind};
 use redis::{Cmd, Pipeline, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// So many entries of a dictionary are read at once.
 const PAGE: usize = 1000;
@@ -16,17 +16,18 @@ const PAGE: usize = 1000;
 pub(crate) const AT_ONCE: usize = 500;
 
 /// Where a series is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Place {
     pub(crate) entry: u32,
     pub(crate) cell: u32,
-    /// True as long as this is the epoch of its shard.
-    pub(crate) epoch: u32,
+    /// When the entry was used for it.
+    birth: u64,
+    /// The number of its shard and one; 0 if it is nowhere.
+    shard: u32,
 }
 
-impl Place {
-    pub(crate) const NONE: Self = Self { entry: 0, cell: 0, epoch: 0 };
-}
+/// Where series are, by their number.
+pub(crate) type Places = Vec<Place>;
 
 /// What is known of a family that this client names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,7 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub(crate) keys: Keys,
+    number: u32,
     shards: u32,
     /// 0 if nothing is known of the shard.
     pub(crate) incarnation: u64,
@@ -79,8 +81,10 @@ pub(crate) struct Shard {
     pub(crate) dictionary: Dictionary,
     pub(crate) families: HashMap<Box<str>, Known>,
     pub(crate) members: HashMap<ClientId, Member>,
-    /// Grows with everything that makes a remembered [`Place`] untrue.
-    pub(crate) epoch: u32,
+    /// Whether places are to be looked at again, because entries or families have changed.
+    has_changed: bool,
+    /// Series that others removed, by their numbers, until somebody is told.
+    pub(crate) removed: Vec<u32>,
     pub(crate) described: Described,
 }
 
@@ -103,6 +107,7 @@ impl Shard {
     pub(crate) fn new(key_prefix: &str, number: u32, shards: u32) -> Self {
         Self {
             keys: Keys::new(key_prefix, number),
+            number,
             shards,
             incarnation: 0,
             generation: 0,
@@ -110,14 +115,18 @@ impl Shard {
             dictionary: Dictionary::default(),
             families: HashMap::new(),
             members: HashMap::new(),
-            epoch: 1,
+            has_changed: false,
+            removed: Vec::new(),
             described: Described::default(),
         }
     }
 
     /// Forgets all, because it is lost there.
-    pub(crate) fn reset(&mut self, incarnation: u64) {
+    pub(crate) fn reset(&mut self, places: &mut Places, incarnation: u64) {
         self.incarnation = incarnation;
+        for place in places.iter_mut().filter(|place| place.shard == self.number + 1) {
+            *place = Place::default();
+        }
         self.families.clear();
         for member in self.members.values_mut() {
             let lost = member.lost || member.live || member.kept;
@@ -130,7 +139,7 @@ impl Shard {
     fn forget_dictionary(&mut self) {
         self.dictionary = Dictionary::new(self.dictionary.keeps_labels());
         self.generation = 0;
-        self.epoch += 1;
+        self.has_changed = true;
     }
 
     /// A call that does not make the shard if it is not there.
@@ -167,11 +176,16 @@ impl Shard {
     pub(crate) fn remember_labels(&mut self) {
         self.dictionary = Dictionary::new(true);
         self.generation = 0;
-        self.epoch += 1;
+        self.has_changed = true;
     }
 
     /// What the beginning of the answer to such a call means.
-    pub(crate) fn answer(&mut self, client: ClientId, answer: Vec<Value>) -> Result<Answer, BackendError> {
+    pub(crate) fn answer(
+        &mut self,
+        places: &mut Places,
+        client: ClientId,
+        answer: Vec<Value>,
+    ) -> Result<Answer, BackendError> {
         match int(answer.first())? {
             0 => {
                 let number = |at| {
@@ -179,7 +193,7 @@ impl Shard {
                 };
                 let holds = Position { incarnation: number(1)?, number: number(2)? };
                 if self.incarnation != holds.incarnation {
-                    self.reset(holds.incarnation);
+                    self.reset(places, holds.incarnation);
                 }
                 let member = self.members.entry(client).or_default();
                 member.record = u32::try_from(int(answer.get(3))?).ok();
@@ -191,7 +205,11 @@ impl Shard {
     }
 
     /// Learns what is new in the dictionary. The incarnation is 0 afterwards if the shard is not there.
-    pub(crate) fn sync(&mut self, connection: &mut Connection) -> Result<(), BackendError> {
+    pub(crate) fn sync(
+        &mut self,
+        connection: &mut Connection,
+        places: &mut Places,
+    ) -> Result<(), BackendError> {
         let mut to_verify = false;
         loop {
             let mut call = self.look(&scripts::SYNC, None);
@@ -200,7 +218,7 @@ impl Shard {
             let answer = scripts::run(connection, &self.keys, &scripts::SYNC, call)?;
             match int(answer.first())? {
                 0 => {
-                    self.reset(0);
+                    self.reset(places, 0);
                     return Ok(());
                 }
                 1 => {
@@ -210,7 +228,7 @@ impl Shard {
                         to_verify = true;
                         self.forget_dictionary();
                     } else {
-                        self.reset(incarnation);
+                        self.reset(places, incarnation);
                     }
                     self.generation = header_cell(head, layout::GENERATION);
                 }
@@ -224,7 +242,76 @@ impl Shard {
         if to_verify {
             self.verify_families(connection)?;
         }
+        if std::mem::take(&mut self.has_changed) {
+            self.look_at_places(places);
+        }
         Ok(())
+    }
+
+    /// Forgets where series were that are not there any more, and remembers which they are.
+    fn look_at_places(&mut self, places: &mut Places) {
+        let families: HashSet<u32> = self
+            .families
+            .values()
+            .filter_map(|known| match known {
+                Known::Is(id) => Some(*id),
+                Known::Gone => None,
+            })
+            .collect();
+        for (id, place) in places.iter_mut().enumerate() {
+            if place.shard != self.number + 1 {
+                continue;
+            }
+            let is_there = match self.dictionary.get(place.entry) {
+                Some(Entry::Series { birth, family, .. }) => {
+                    *birth == place.birth && families.contains(family)
+                }
+                _ => false,
+            };
+            if !is_there {
+                *place = Place::default();
+                self.removed.push(id as u32);
+            }
+        }
+    }
+
+    /// Whether places and dictionary are what they were when the shard was last looked at.
+    pub(crate) fn is_known(&self) -> bool {
+        self.incarnation != 0 && !self.has_changed
+    }
+
+    /// Where a series is, if that is remembered.
+    pub(crate) fn place(&self, places: &Places, id: u32) -> Option<Place> {
+        places.get(id as usize).copied().filter(|place| place.shard == self.number + 1)
+    }
+
+    /// What a field of a series is called elsewhere.
+    pub(crate) fn reference(&self, place: Place, field: u16) -> Reference {
+        Reference { entry: place.entry, birth: place.birth, field }
+    }
+
+    /// Remembers where a series is.
+    pub(crate) fn remember(&self, places: &mut Places, id: u32, entry: u32) -> Option<Place> {
+        let Some(Entry::Series { cell, birth, .. }) = self.dictionary.get(entry) else {
+            return None;
+        };
+        let place = Place { entry, cell: *cell, birth: *birth, shard: self.number + 1 };
+        let at = id as usize;
+        if places.len() <= at {
+            places.resize(at + 1, Place::default());
+        }
+        places[at] = place;
+        Some(place)
+    }
+
+    /// Forgets where series of a family are, because this client removes them.
+    pub(crate) fn forget_places(&self, places: &mut Places, family: u32) {
+        for place in places.iter_mut().filter(|place| place.shard == self.number + 1) {
+            let entry = self.dictionary.get(place.entry);
+            if matches!(entry, Some(Entry::Series { family: of, .. }) if *of == family) {
+                *place = Place::default();
+            }
+        }
     }
 
     /// A page of news; whether it is the last one.
@@ -247,7 +334,7 @@ impl Shard {
             }
         }
         if !changed.is_empty() {
-            self.epoch += 1;
+            self.has_changed = true;
         }
         self.generation = int(answer.get(2))? as u64;
         self.extend(array(answer.get(4))?)?;
@@ -293,9 +380,9 @@ impl Shard {
             let replies = scripts::plain(connection, &self.keys, &pipeline)?;
             for (name, value) in names.iter().zip(array(replies.first())?) {
                 let id = match value {
-                    Value::BulkString(bytes) => bytes
-                        .first_chunk::<4>()
-                        .map(|id| u32::from_be_bytes(*id)),
+                    Value::BulkString(bytes) => {
+                        bytes.first_chunk::<4>().map(|id| u32::from_be_bytes(*id))
+                    }
                     _ => None,
                 };
                 found.push((*name, id));
@@ -322,6 +409,7 @@ impl Shard {
     pub(crate) fn register(
         &mut self,
         connection: &mut Connection,
+        places: &mut Places,
         batch: &Batch<'_>,
         wanted: &[Wanted],
     ) -> Result<Option<Position>, BackendError> {
@@ -356,13 +444,13 @@ impl Shard {
                 call.arg(cells).arg(&before).arg(name);
             }
             let answer = scripts::run(connection, &self.keys, &scripts::REGISTER, call)?;
-            match self.answer(batch.client.id, answer)? {
+            match self.answer(places, batch.client.id, answer)? {
                 Answer::Held(holds) => return Ok(Some(holds)),
                 Answer::Done(answer) if reused.is_empty() && int(answer.first())? == 2 => {
                     self.extend(array(answer.get(1))?)?;
                 }
                 Answer::Stale | Answer::Done(_) => {
-                    self.sync(connection)?;
+                    self.sync(connection, places)?;
                     self.dictionary.offer(&reused);
                     // Whoever asked sees what is still missing, and with which numbers now.
                     return Ok(None);

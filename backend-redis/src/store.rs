@@ -1,13 +1,13 @@
 //! The store.
 
+use crate::NAME;
 use crate::config::RedisConfig;
 use crate::connection::Connection;
 use crate::errors::{error, server_error};
 use crate::layout::{self, Keys, header_cell};
 use crate::read::Garbage;
 use crate::scripts::{self, bytes, int};
-use crate::shard::{AT_ONCE, Place, Shard};
-use crate::NAME;
+use crate::shard::{AT_ONCE, Places, Shard};
 use async_trait::async_trait;
 use pytheus_core::write_behind::{Batch, Client, Contents, Receipt, Store};
 use pytheus_core::{BackendError, BackendErrorKind};
@@ -36,7 +36,7 @@ pub struct RedisStore {
     connection: Connection,
     shards: Vec<Shard>,
     /// Where series are, by their number.
-    places: Vec<Place>,
+    places: Places,
     lease: Duration,
     record_lifetime: Duration,
     swept: Option<Instant>,
@@ -79,7 +79,7 @@ impl RedisStore {
 
     /// Frees what a reader found to be garbage, a bounded amount of it.
     fn sweep(&mut self, shard: usize, mut garbage: Garbage) -> Result<(), BackendError> {
-        let Self { connection, shards, record_lifetime, .. } = self;
+        let Self { connection, shards, places, record_lifetime, .. } = self;
         let shard = &mut shards[shard];
         let is_due = self.swept.is_none_or(|at| at.elapsed() > *record_lifetime / 24);
         let mut cursor = if is_due { b"0".to_vec() } else { Vec::new() };
@@ -113,7 +113,7 @@ impl RedisStore {
             if cursor == b"0" {
                 cursor.clear();
             }
-            shard.sync(connection)?;
+            shard.sync(connection, places)?;
         }
         Ok(())
     }
@@ -126,10 +126,7 @@ impl Garbage {
 }
 
 /// The number of shards that is recorded, or is so now.
-fn agree_on_shards(
-    connection: &mut Connection,
-    config: &RedisConfig,
-) -> Result<u32, BackendError> {
+fn agree_on_shards(connection: &mut Connection, config: &RedisConfig) -> Result<u32, BackendError> {
     let keys = Keys::new(&config.key_prefix, 0);
     let default = if connection.is_cluster() { SHARDS_OF_A_CLUSTER } else { 1 };
     let mut pipeline = Pipeline::with_capacity(1);
@@ -159,9 +156,7 @@ fn agree_on_shards(
 
 #[async_trait]
 impl Store for RedisStore {
-    fn name(&self) -> &'static str {
-        NAME
-    }
+    const NAME: &'static str = NAME;
 
     fn shards(&self) -> u32 {
         self.shards.len() as u32
@@ -191,12 +186,25 @@ impl Store for RedisStore {
             let message = format!("there is no shard {}", first.shard);
             return Err(error(BackendErrorKind::Other, message));
         };
-        shard.apply_all(&mut self.connection, &mut self.places, self.lease, batches, receipts)
+        let before = receipts.len();
+        let Self { connection, places, lease, .. } = self;
+        let result = shard.apply_all(connection, places, *lease, batches, receipts);
+        if let Some(receipt) = receipts.get_mut(before) {
+            receipt.removed = std::mem::take(&mut shard.removed);
+        }
+        result
+    }
+
+    async fn read_families(&mut self, into: &mut Contents) -> Result<(), BackendError> {
+        for shard in &mut self.shards {
+            shard.read_only_families(&mut self.connection, into)?;
+        }
+        Ok(())
     }
 
     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError> {
         for at in 0..self.shards.len() {
-            let garbage = self.shards[at].read(&mut self.connection, into)?;
+            let garbage = self.shards[at].read(&mut self.connection, &mut self.places, into)?;
             // Whoever may read need not be allowed to write.
             let _ = self.sweep(at, garbage);
         }

@@ -13,11 +13,11 @@ local first_float = first_int + ints * 2
 local first_other = first_float + floats * 3
 local now = call('TIME')
 local now_ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
-local refused, any = {}, false
+local refused, undo = {}, {}
 
 local function refuse(group, why)
   if not refused[group] then refused[group] = why end
-  any = true
+  refused.any = true
 end
 
 -- The group of the i-th integer (which = 0) or float (which = 2).
@@ -29,38 +29,67 @@ local function group_of(i, which)
   end
 end
 
-local function is_finite(n) return n == n and n ~= math.huge and n ~= -math.huge end
+local function save(first, last)
+  local bytes = call('GETRANGE', CELLS, first, last)
+  undo[#undo + 1] = {first, bytes}
+  return bytes
+end
 
-local old = {}
+-- Takes back what was done, and says what was refused and why.
+local function give_up()
+  for i = #undo, 1, -1 do call('SETRANGE', CELLS, undo[i][1], undo[i][2]) end
+  local answer = {4}
+  refused.any = nil
+  for group, why in pairs(refused) do
+    answer[#answer + 1] = group
+    answer[#answer + 1] = why
+  end
+  return answer
+end
+
 for i = 1, floats do
   local a = first_float + (i - 1) * 3
-  local before = call('GETRANGE', CELLS, ARGV[a], ARGV[a + 1])
-  local sum = struct.unpack('>d', before) + struct.unpack('>d', ARGV[a + 2])
-  old[i] = before
-  if is_finite(sum) then
-    call('SETRANGE', CELLS, ARGV[a], struct.pack('>d', sum))
-  else
+  local sum = struct.unpack('>d', save(ARGV[a], ARGV[a + 1])) + struct.unpack('>d', ARGV[a + 2])
+  if sum ~= sum or sum == math.huge or sum == -math.huge then
     refuse(group_of(i, 2), 2)
+  else
+    call('SETRANGE', CELLS, ARGV[a], struct.pack('>d', sum))
   end
 end
 
+-- Numbers that are set, in their order.
+for a = first_other, first_other + (others - 1) * 5, 5 do
+  local what, first = ARGV[a], tonumber(ARGV[a + 2])
+  if what == 'I' then
+    save(first, first + 7)
+    local at = '#' .. first / 8
+    if not call('BITFIELD', CELLS, 'OVERFLOW', 'FAIL', 'INCRBY', 'i64', at, ARGV[a + 3])[1] then
+      refuse(tonumber(ARGV[a + 1]), 1)
+    end
+  elseif what == 'F' then
+    local sum = struct.unpack('>d', save(first, first + 7)) + struct.unpack('>d', ARGV[a + 3])
+    call('SETRANGE', CELLS, first, struct.pack('>d', sum))
+  elseif what == 'S' then
+    local stamp = math.max(now_ms - tonumber(ARGV[a + 4]), 1)
+    if stamp >= struct.unpack('>I8', save(first, first + 15), 9) then
+      call('SETRANGE', CELLS, first, ARGV[a + 3] .. pack(stamp))
+    end
+  end
+end
+if refused.any then return give_up() end
+
 -- The integers, at most a thousand at once, and with the last of them the record of the client.
-local skipped = any
-local results, sent = {}, {}
+local results = {}
 local args, size, count = {CELLS, 'OVERFLOW', 'FAIL'}, 3, 0
 local function send()
   local answer = call('BITFIELD', unpack(args, 1, size))
   for i = 1, count do results[#results + 1] = answer[i] end
   size, count = 3, 0
 end
-for i = 1, ints do
-  if not (skipped and refused[group_of(i, 0)]) then
-    local a = first_int + (i - 1) * 2
-    args[size + 1], args[size + 2], args[size + 3], args[size + 4] = 'INCRBY', 'i64', ARGV[a], ARGV[a + 1]
-    size, count = size + 4, count + 1
-    sent[#sent + 1] = i
-    if count == 1000 and i < ints then send() end
-  end
+for a = first_int, first_float - 2, 2 do
+  args[size + 1], args[size + 2], args[size + 3], args[size + 4] = 'INCRBY', 'i64', ARGV[a], ARGV[a + 1]
+  size, count = size + 4, count + 1
+  if count == 1000 and a < first_float - 2 then send() end
 end
 for i, value in ipairs({ARGV[8], now[1]}) do
   args[size + 1], args[size + 2], args[size + 3] = 'SET', 'i64', '#' .. (record + 1 + i)
@@ -69,62 +98,19 @@ for i, value in ipairs({ARGV[8], now[1]}) do
 end
 send()
 
-local overflowed = false
-for k = 1, #sent do
-  if not results[k] then
-    refuse(group_of(sent[k], 0), 1)
-    overflowed = true
-  end
+for i = 1, ints do
+  if not results[i] then refuse(group_of(i, 0), 1) end
 end
-if overflowed then
-  for k = #sent, 1, -1 do
-    if results[k] and refused[group_of(sent[k], 0)] then
-      local a = first_int + (sent[k] - 1) * 2
-      local amount = ARGV[a + 1]
+if refused.any then
+  for i = ints, 1, -1 do
+    if results[i] then
+      local amount = ARGV[first_int + i * 2 - 1]
       amount = amount:sub(1, 1) == '-' and amount:sub(2) or '-' .. amount
-      call('BITFIELD', CELLS, 'INCRBY', 'i64', ARGV[a], amount)
+      call('BITFIELD', CELLS, 'INCRBY', 'i64', ARGV[first_int + i * 2 - 2], amount)
     end
   end
-end
-if any then
-  for i = floats, 1, -1 do
-    if refused[group_of(i, 2)] then call('SETRANGE', CELLS, ARGV[first_float + (i - 1) * 3], old[i]) end
-  end
-end
-
--- Numbers that are set, in their order.
-local undo, undo_of = {}, nil
-local function take_back()
-  for i = #undo, 1, -1 do call('SETRANGE', CELLS, undo[i][1], undo[i][2]) end
-  undo = {}
-end
-local function save(first, length)
-  local bytes = call('GETRANGE', CELLS, first, first + length - 1)
-  undo[#undo + 1] = {first, bytes}
-  return bytes
-end
-for a = first_other, first_other + (others - 1) * 5, 5 do
-  local what, group = ARGV[a], tonumber(ARGV[a + 1])
-  if group ~= undo_of then undo, undo_of = {}, group end
-  if refused[group] then
-    -- nothing
-  elseif what == 'I' then
-    save(tonumber(ARGV[a + 2]), 8)
-    local at = '#' .. tonumber(ARGV[a + 2]) / 8
-    if not call('BITFIELD', CELLS, 'OVERFLOW', 'FAIL', 'INCRBY', 'i64', at, ARGV[a + 3])[1] then
-      refuse(group, 1)
-      take_back()
-    end
-  elseif what == 'F' then
-    local sum = struct.unpack('>d', save(tonumber(ARGV[a + 2]), 8)) + struct.unpack('>d', ARGV[a + 3])
-    call('SETRANGE', CELLS, ARGV[a + 2], struct.pack('>d', sum))
-  elseif what == 'S' then
-    local stamp = math.max(now_ms - tonumber(ARGV[a + 4]), 1)
-    local before = save(tonumber(ARGV[a + 2]), 16)
-    if stamp >= struct.unpack('>I8', before, 9) then
-      call('SETRANGE', CELLS, ARGV[a + 2], ARGV[a + 3] .. pack(stamp))
-    end
-  end
+  call('SETRANGE', CELLS, record * 8 + 16, number)
+  return give_up()
 end
 
 -- Texts, and numbers of the client alone.
@@ -142,10 +128,8 @@ local function make(key)
   if call('SADD', OWNERS, ARGV[16]) == 1 then put(OWNER_COUNT, cell(OWNER_COUNT) + 1) end
 end
 for a = first_other, first_other + (others - 1) * 5, 5 do
-  local what, group = ARGV[a], tonumber(ARGV[a + 1])
-  if refused[group] then
-    -- nothing
-  elseif what == 'N' then
+  local what = ARGV[a]
+  if what == 'N' then
     if call('HSET', NOTES, ARGV[a + 2], ARGV[a + 3]) == 1 then put(NOTE_COUNT, cell(NOTE_COUNT) + 1) end
   elseif what == 'K' or what == 'L' then
     local key = what == 'K' and KEPT or LIVE
@@ -158,11 +142,4 @@ for a = first_other, first_other + (others - 1) * 5, 5 do
   end
 end
 
-local answer = {2, record, lost}
-if any then
-  for group, why in pairs(refused) do
-    answer[#answer + 1] = group
-    answer[#answer + 1] = why
-  end
-end
-return answer
+return {2, record, lost}

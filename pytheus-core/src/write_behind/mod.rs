@@ -2,8 +2,11 @@
 //! of its own carries what changed to the store.
 
 mod contents;
+mod look;
 mod store;
 
+#[doc(hidden)]
+pub use look::Look;
 pub use contents::{Contents, SeriesContents};
 pub use store::{
     Amount, Batch, Change, Client, ClientId, Owner, Position, RARE, Receipt, Refusal, Series, Shape,

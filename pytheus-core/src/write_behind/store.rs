@@ -169,8 +169,7 @@ pub struct Series<'a> {
     pub id: u32,
     /// The family's name. Text of any kind.
     pub family: &'a str,
-    /// What tells the series from others of the family: text of any kind, but no NUL, the same in every
-    /// process.
+    /// What tells the series from others of the family: text of any kind, the same in every process.
     pub labels: &'a str,
     /// Which fields it has.
     pub shape: Shape,
@@ -291,7 +290,7 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Changes that belong together.
+/// Changes that are applied together or not at all.
 ///
 /// # Examples
 ///
@@ -343,15 +342,19 @@ pub struct Batch<'a> {
 pub struct Receipt {
     /// What the store holds after the call, whether the batch was applied now, before, or not at all.
     pub holds: Position,
-    /// Changes that were refused, by their index, and why. If one change of a series is refused, so are
-    /// all of that series in the batch, and it is enough to name one.
+    /// Changes that were refused, by their index, and why; one of each series that is concerned is enough.
+    /// If there are any, **nothing** of the batch was applied and [`holds`](Self::holds) is what it was
+    /// before: what is left of the batch comes again without them.
     pub refused: Vec<(usize, Refusal)>,
+    /// The [ids](Series::id) of series that others removed since this store was opened, told once: what
+    /// was added to them before counts no more, also if the store loses everything.
+    pub removed: Vec<u32>,
 }
 
 impl Receipt {
     /// An answer to a batch of which nothing was refused.
     pub fn new(holds: Position) -> Self {
-        Self { holds, refused: Vec::new() }
+        Self { holds, ..Self::default() }
     }
 }
 
@@ -392,7 +395,7 @@ impl fmt::Display for Refusal {
 #[async_trait]
 pub trait Store: Send + 'static {
     /// The scheme of the backend, for errors.
-    fn name(&self) -> &'static str;
+    const NAME: &'static str;
 
     /// In how many parts the store keeps its data, each with its own numbers of batches. The same answer
     /// as long as it is open.
@@ -407,7 +410,7 @@ pub trait Store: Send + 'static {
     }
 
     /// Applies a batch if it follows what the store holds for its client, atomically, and says what it
-    /// holds.
+    /// holds. A batch that follows [`Position::default`] follows nothing: it only asks.
     ///
     /// # Errors
     ///
@@ -431,6 +434,16 @@ pub trait Store: Send + 'static {
             receipts.push(self.apply(batch).await?);
         }
         Ok(())
+    }
+
+    /// Reads which families are described, and need read no more. Override it where that is less than
+    /// everything.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being read.
+    async fn read_families(&mut self, into: &mut Contents) -> Result<(), BackendError> {
+        self.read(into).await
     }
 
     /// Reads everything back.
