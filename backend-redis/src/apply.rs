@@ -8,7 +8,7 @@ use crate::scripts::{self, bytes, int};
 use crate::shard::{AT_ONCE, Answer, Known, Place, Places, Shard};
 use pytheus_core::BackendError;
 use pytheus_core::write_behind::{Amount, Batch, Change, Position, Receipt, Refusal, Series};
-use redis::{Cmd, Pipeline, ServerErrorKind, Value};
+use redis::{Cmd, Pipeline, RedisWrite, ServerErrorKind, ToRedisArgs, ToSingleRedisArg, Value};
 use std::time::Duration;
 
 /// So often it is tried to find series that others remove meanwhile.
@@ -352,12 +352,8 @@ impl Shard {
         let live = self.members.get(&batch.client.id).is_some_and(|member| member.live);
         call.arg(lease.as_millis().max(1) as u64).arg(if live { "1" } else { "0" });
         call.arg(&batch.client.name).arg(&owner);
-        let mut text = String::with_capacity(24);
         for (cell, amount) in &plan.ints {
-            use std::fmt::Write;
-            text.clear();
-            let _ = write!(text, "#{cell}");
-            call.arg(text.as_bytes()).arg(*amount);
+            call.arg(Cell(*cell)).arg(*amount);
         }
         for (cell, amount) in &plan.floats {
             let first = offset(*cell);
@@ -400,6 +396,28 @@ fn refusals(plan: &Plan<'_>, answer: &[Value]) -> Result<Vec<(usize, Refusal)>, 
     refused.sort_by_key(|(index, _)| *index);
     Ok(refused)
 }
+
+/// A cell, as `BITFIELD` calls it.
+struct Cell(u32);
+
+impl ToRedisArgs for Cell {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        let mut text = [b'#'; 11];
+        let (mut at, mut rest) = (text.len(), self.0);
+        loop {
+            at -= 1;
+            text[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        text[at - 1] = b'#';
+        out.write_arg(&text[at - 1..]);
+    }
+}
+
+impl ToSingleRedisArg for Cell {}
 
 /// A step before the numbers.
 #[derive(Debug, Clone, Copy)]

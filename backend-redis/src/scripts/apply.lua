@@ -7,18 +7,21 @@ if refusal then return refusal end
 try_to_write()
 if not record then enlist(ARGV[3]) end
 
+local ARGV = ARGV
 local ints, floats, others, groups = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12]
 local first_int = 17
 local first_float = first_int + ints * 2
 local first_other = first_float + floats * 3
 local now = call('TIME')
 local now_ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
-local refused, undo = {}, {}
+local refused, undo, undo_at = {}, {}, {}
 
 local function refuse(group, why)
   if not refused[group] then refused[group] = why end
   refused.any = true
 end
+
+local to_float, from_float = struct.unpack, struct.pack
 
 -- The group of the i-th integer (which = 0) or float (which = 2).
 local function group_of(i, which)
@@ -31,13 +34,16 @@ end
 
 local function save(first, last)
   local bytes = call('GETRANGE', CELLS, first, last)
-  undo[#undo + 1] = {first, bytes}
+  undo[#undo + 1] = bytes
+  undo_at[#undo] = first
   return bytes
 end
 
 -- Takes back what was done, and says what was refused and why.
 local function give_up()
-  for i = #undo, 1, -1 do call('SETRANGE', CELLS, undo[i][1], undo[i][2]) end
+  for i = #undo, 1, -1 do
+    call('SETRANGE', CELLS, undo_at[i] or ARGV[first_float + (i - 1) * 3], undo[i])
+  end
   local answer = {4}
   refused.any = nil
   for group, why in pairs(refused) do
@@ -47,14 +53,19 @@ local function give_up()
   return answer
 end
 
+local a = first_float
 for i = 1, floats do
-  local a = first_float + (i - 1) * 3
-  local sum = struct.unpack('>d', save(ARGV[a], ARGV[a + 1])) + struct.unpack('>d', ARGV[a + 2])
-  if sum ~= sum or sum == math.huge or sum == -math.huge then
-    refuse(group_of(i, 2), 2)
+  local first = ARGV[a]
+  local before = call('GETRANGE', CELLS, first, ARGV[a + 1])
+  local sum = to_float('>d', before) + to_float('>d', ARGV[a + 2])
+  -- Neither infinite nor no number at all.
+  if sum - sum == 0 then
+    call('SETRANGE', CELLS, first, from_float('>d', sum))
   else
-    call('SETRANGE', CELLS, ARGV[a], struct.pack('>d', sum))
+    refuse(group_of(i, 2), 2)
   end
+  undo[i] = before
+  a = a + 3
 end
 
 -- Numbers that are set, in their order.
@@ -87,8 +98,12 @@ local function send()
   size, count = 3, 0
 end
 for a = first_int, first_float - 2, 2 do
-  args[size + 1], args[size + 2], args[size + 3], args[size + 4] = 'INCRBY', 'i64', ARGV[a], ARGV[a + 1]
-  size, count = size + 4, count + 1
+  args[size + 1] = 'INCRBY'
+  args[size + 2] = 'i64'
+  args[size + 3] = ARGV[a]
+  args[size + 4] = ARGV[a + 1]
+  size = size + 4
+  count = count + 1
   if count == 1000 and a < first_float - 2 then send() end
 end
 for i, value in ipairs({ARGV[8], now[1]}) do
