@@ -14,14 +14,25 @@
 //! give them as options. See [`RedisConfig`] for these.
 #![forbid(unsafe_code)]
 
-#[allow(dead_code, reason = "the store is what uses it")]
+mod apply;
+mod backend;
 mod config;
-#[allow(dead_code, reason = "the store is what uses it")]
 mod connection;
+mod dictionary;
+mod errors;
+mod layout;
+mod members;
+mod plan;
+mod read;
+mod scripts;
+mod shard;
+mod store;
 
+pub use backend::Redis;
 pub use config::{
     OnUnavailable, RedisConfig, RedisTlsConfig, RedisUnixConfig, ScrapeUnavailable, Secret,
 };
+pub use store::RedisStore;
 
 /// The name of the backend, and the scheme of its URLs.
 const NAME: &str = "redis";

@@ -114,7 +114,14 @@ pub struct RedisConfig {
     /// The most memory that is kept for `window`, up to 1 GiB; 16 MiB unless said otherwise. The
     /// oldest is given up first.
     pub window_bytes: ByteSize,
+    /// After how long the record of a client that sends nothing is forgotten, for tests.
+    #[doc(hidden)]
+    #[serde(skip)]
+    pub record_lifetime: Duration,
 }
+
+/// So long the record of a client outlives its last batch.
+const RECORD_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Default for RedisConfig {
     fn default() -> Self {
@@ -144,6 +151,7 @@ impl Default for RedisConfig {
             expire_series: None,
             window: Duration::from_secs(60),
             window_bytes: ByteSize::from_bytes(16 << 20),
+            record_lifetime: RECORD_LIFETIME,
         }
     }
 }

@@ -7,6 +7,7 @@ mod contents;
 mod description;
 mod flusher;
 mod ledger;
+mod look;
 mod notes;
 mod options;
 mod outgoing;
@@ -20,6 +21,8 @@ mod wait;
 
 pub use backend::WriteBehind;
 pub use contents::{Contents, SeriesContents};
+#[doc(hidden)]
+pub use look::Look;
 pub use options::{Options, Unavailable};
 pub use shared::Status;
 pub use store::{

@@ -1,0 +1,36 @@
+-- Frees what nobody needs. Arguments: shards, nothing, incarnation, generation, the cursor among the
+-- clients (or nothing), after how many seconds a client is forgotten; then pairs: an entry and what it
+-- becomes (R and the entry's number), a text (N), an owner (O).
+local problem = enter(tonumber(ARGV[1]), ARGV[2])
+if problem then return problem end
+if incarnation() ~= ARGV[3] or head:sub(GENERATION * 8 + 1, GENERATION * 8 + 8) ~= ARGV[4] then
+  return {0}
+end
+try_to_write()
+
+local changes = {}
+for a = 7, #ARGV, 2 do
+  local what, which = ARGV[a]:sub(1, 1), ARGV[a]:sub(2)
+  if what == 'R' then
+    call('LSET', NAMES, which, ARGV[a + 1])
+    changes[#changes + 1] = 'e' .. which
+  elseif what == 'N' then
+    put(NOTE_COUNT, cell(NOTE_COUNT) - call('HDEL', NOTES, which))
+  elseif call('EXISTS', of_client('kept', which), of_client('live', which)) == 0 then
+    put(OWNER_COUNT, cell(OWNER_COUNT) - call('SREM', OWNERS, which))
+  end
+end
+log(changes)
+
+local cursor = ARGV[5]
+if cursor ~= '' then
+  local page = call('HSCAN', CLIENTS, cursor, 'COUNT', 100)
+  local before = seconds() - tonumber(ARGV[6])
+  for i = 1, #page[2], 2 do
+    local at = tonumber(page[2][i + 1])
+    local seen = struct.unpack('>I8', call('GETRANGE', CELLS, at * 8 + 24, at * 8 + 31))
+    if seen < before then dismiss(page[2][i], at) end
+  end
+  cursor = page[1]
+end
+return {1, cursor}

@@ -1,0 +1,232 @@
+//! The store.
+
+use crate::NAME;
+use crate::config::{RedisConfig, Target};
+use crate::connection::Connection;
+use crate::errors::{error, server_error};
+use crate::layout::{self, Keys, header_cell};
+use crate::read::Garbage;
+use crate::scripts::{self, bytes, int};
+use crate::shard::{AT_ONCE, Places, Shard};
+use async_trait::async_trait;
+use pytheus_core::write_behind::{Batch, Client, Contents, Receipt, Store};
+use pytheus_core::{BackendError, BackendErrorKind, ConfigError};
+use redis::{Pipeline, Value};
+use std::time::{Duration, Instant};
+
+/// How long numbers of a live client stay before it says so itself.
+const FIRST_LEASE: Duration = Duration::from_secs(60);
+/// In how many shards the keys of a cluster are unless somebody says otherwise.
+const SHARDS_OF_A_CLUSTER: u32 = 16;
+const MOST_SHARDS: u32 = 4096;
+/// So many rounds of sweeping follow a read.
+const SWEEPS: usize = 10;
+
+/// Numbers in a Redis server or cluster, for [`WriteBehind`](pytheus_core::write_behind).
+///
+/// # Examples
+///
+/// ```no_run
+/// use pytheus_backend_redis::{RedisConfig, RedisStore};
+///
+/// let store = RedisStore::open("redis://localhost/", &RedisConfig::default())?;
+/// # Ok::<(), pytheus_core::ConfigError>(())
+/// ```
+pub struct RedisStore {
+    connection: Connection,
+    shards: Vec<Shard>,
+    /// Where series are, by their number.
+    places: Places,
+    lease: Duration,
+    record_lifetime: Duration,
+    swept: Option<Instant>,
+}
+
+impl std::fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisStore").field("shards", &self.shards.len()).finish_non_exhaustive()
+    }
+}
+
+impl RedisStore {
+    /// Connects to the server at `location`, a URL without its query, and says into how many shards the keys are cut if nobody has.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] if the location or an option makes no sense; and
+    /// [`Unavailable`](BackendErrorKind::Unavailable), [`TimedOut`](BackendErrorKind::TimedOut) or
+    /// [`Denied`](BackendErrorKind::Denied) if the server cannot be used,
+    /// [`Conflict`](BackendErrorKind::Conflict) if there is another number of shards or a key of another
+    /// type, [`Corrupt`](BackendErrorKind::Corrupt) and [`Unsupported`](BackendErrorKind::Unsupported)
+    /// if a key cannot be understood.
+    pub fn open(location: &str, config: &RedisConfig) -> Result<Self, ConfigError> {
+        Ok(Self::connect(config.locate(location)?, config)?)
+    }
+
+    /// Connects to servers that were located.
+    pub(crate) fn connect(target: Target, config: &RedisConfig) -> Result<Self, BackendError> {
+        let mut connection = Connection::open(target)?;
+        let shards = agree_on_shards(&mut connection, config)?;
+        Ok(Self {
+            connection,
+            shards: (0..shards).map(|n| Shard::new(&config.key_prefix, n, shards)).collect(),
+            places: Vec::new(),
+            lease: FIRST_LEASE,
+            record_lifetime: config.record_lifetime,
+            swept: None,
+        })
+    }
+
+    /// Frees what a reader found to be garbage, a bounded amount of it.
+    fn sweep(&mut self, shard: usize, mut garbage: Garbage) -> Result<(), BackendError> {
+        let Self { connection, shards, places, record_lifetime, .. } = self;
+        let shard = &mut shards[shard];
+        let is_due = self.swept.is_none_or(|at| at.elapsed() > *record_lifetime / 24);
+        let mut cursor = if is_due { b"0".to_vec() } else { Vec::new() };
+        for _ in 0..SWEEPS {
+            if shard.incarnation == 0 || (garbage.is_empty() && cursor.is_empty()) {
+                break;
+            }
+            let mut call = shard.look(&scripts::SWEEP, None);
+            call.arg(&shard.incarnation.to_be_bytes()).arg(&shard.generation.to_be_bytes());
+            call.arg(&cursor).arg(record_lifetime.as_secs_f64());
+            let before = garbage.entries.len();
+            for number in garbage.entries.split_off(before.saturating_sub(AT_ONCE)) {
+                if let Some((cell, cells)) = shard.dictionary.get(number).map(layout::Entry::run) {
+                    call.arg(format!("R{number}")).arg(layout::free_entry(cell, cells));
+                }
+            }
+            let before = garbage.notes.len();
+            for field in garbage.notes.split_off(before.saturating_sub(AT_ONCE)) {
+                call.arg([&b"N"[..], &field].concat()).arg("");
+            }
+            let before = garbage.owners.len();
+            for owner in garbage.owners.split_off(before.saturating_sub(AT_ONCE)) {
+                call.arg(format!("O{owner}")).arg("");
+            }
+            let answer = scripts::run(connection, &shard.keys, &scripts::SWEEP, call)?;
+            if int(answer.first())? == 0 {
+                // Something changed meanwhile; the next reader looks again.
+                break;
+            }
+            cursor = bytes(answer.get(1))?.to_vec();
+            if cursor == b"0" {
+                cursor.clear();
+            }
+            shard.sync(connection, places)?;
+        }
+        Ok(())
+    }
+}
+
+impl Garbage {
+    fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.notes.is_empty() && self.owners.is_empty()
+    }
+}
+
+/// The number of shards that is recorded, or is so now.
+fn agree_on_shards(connection: &mut Connection, config: &RedisConfig) -> Result<u32, BackendError> {
+    let keys = Keys::new(&config.key_prefix, 0);
+    let default = if connection.is_cluster() { SHARDS_OF_A_CLUSTER } else { 1 };
+    let mut pipeline = Pipeline::with_capacity(1);
+    pipeline.cmd("GETRANGE").arg(keys.cells()).arg(0).arg(127);
+    let replies = scripts::plain(connection, &keys, &pipeline)?;
+    let head = bytes(replies.first())?;
+    let recorded = header_cell(head, layout::SHARDS) as u32;
+    if (1..=MOST_SHARDS).contains(&recorded) && config.shards.is_none_or(|n| n == recorded) {
+        return Ok(recorded);
+    }
+    let asked = config.shards.unwrap_or(default);
+    match Shard::new(&config.key_prefix, 0, asked).make(connection)? {
+        None => Ok(asked),
+        Some(Value::ServerError(e)) => match (e.code(), config.shards) {
+            ("PYTHEUSSHARDS", None) => {
+                let recorded = e.details().and_then(|n| n.parse().ok());
+                recorded.ok_or_else(|| server_error(&e))
+            }
+            _ => Err(server_error(&e)),
+        },
+        Some(other) => {
+            let message = format!("a script answered {other:?}");
+            Err(error(BackendErrorKind::Corrupt, message))
+        }
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    const NAME: &'static str = NAME;
+
+    fn shards(&self) -> u32 {
+        self.shards.len() as u32
+    }
+
+    fn shard(&self, family: &str) -> u32 {
+        // FNV-1a: the same in every process, whatever its version.
+        let hash = family.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        ((hash ^ hash >> 32) % self.shards.len() as u64) as u32
+    }
+
+    async fn apply(&mut self, batch: &Batch<'_>) -> Result<Receipt, BackendError> {
+        let mut receipts = Vec::with_capacity(1);
+        self.apply_all(std::slice::from_ref(batch), &mut receipts).await?;
+        Ok(receipts.pop().unwrap_or_default())
+    }
+
+    async fn apply_all(
+        &mut self,
+        batches: &[Batch<'_>],
+        receipts: &mut Vec<Receipt>,
+    ) -> Result<(), BackendError> {
+        let Some(first) = batches.first() else { return Ok(()) };
+        let Some(shard) = self.shards.get_mut(first.shard as usize) else {
+            let message = format!("there is no shard {}", first.shard);
+            return Err(error(BackendErrorKind::Other, message));
+        };
+        let before = receipts.len();
+        let Self { connection, places, lease, .. } = self;
+        let result = shard.apply_all(connection, places, *lease, batches, receipts);
+        if let Some(receipt) = receipts.get_mut(before) {
+            receipt.removed = std::mem::take(&mut shard.removed);
+        }
+        result
+    }
+
+    async fn read_families(&mut self, into: &mut Contents) -> Result<(), BackendError> {
+        for shard in &mut self.shards {
+            shard.read_only_families(&mut self.connection, into)?;
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError> {
+        for at in 0..self.shards.len() {
+            let garbage = self.shards[at].read(&mut self.connection, &mut self.places, into)?;
+            // Whoever may read need not be allowed to write.
+            let _ = self.sweep(at, garbage);
+        }
+        if self.swept.is_none_or(|at| at.elapsed() > self.record_lifetime / 24) {
+            self.swept = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    async fn refresh(&mut self, client: &Client, lease: Duration) -> Result<bool, BackendError> {
+        self.lease = lease;
+        let mut all = true;
+        for shard in &mut self.shards {
+            all &= shard.refresh(&mut self.connection, client.id, lease)?;
+        }
+        Ok(all)
+    }
+
+    async fn forget(&mut self, client: &Client) -> Result<(), BackendError> {
+        for shard in &mut self.shards {
+            shard.forget(&mut self.connection, client.id)?;
+        }
+        Ok(())
+    }
+}

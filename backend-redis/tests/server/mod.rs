@@ -1,0 +1,178 @@
+//! A server of its own for each test.
+#![allow(dead_code, unreachable_pub)]
+
+use pytheus_backend_redis::{RedisConfig, RedisStore};
+use pytheus_core::BackendError;
+use pytheus_core::write_behind::{
+    Amount, Batch, Change, Client, Contents, Look, Position, Receipt, Series, Shape, Store,
+};
+use std::future::Future;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+pub struct Server {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    pub fn start_with(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let child = Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--dir"])
+            .arg(folder.path())
+            .arg("--unixsocket")
+            .arg(folder.path().join("socket"))
+            .args(options)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed");
+        let server = Self { child, folder };
+        wait_until("the server answers", || {
+            redis::Client::open(server.url()).unwrap().get_connection().is_ok()
+        });
+        server
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis+unix://{}", self.folder.path().join("socket").display())
+    }
+
+    pub fn config(&self) -> RedisConfig {
+        RedisConfig::new(self.url())
+    }
+
+    pub fn open(&self) -> RedisStore {
+        RedisStore::open(&self.config()).expect("a store")
+    }
+
+    pub fn connection(&self) -> redis::Connection {
+        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+    }
+
+    pub fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut cmd = redis::Cmd::new();
+        for word in words {
+            cmd.arg(*word);
+        }
+        cmd.query(&mut self.connection()).unwrap_or_else(|e| panic!("{words:?}: {e}"))
+    }
+
+    pub fn keys(&self) -> Vec<String> {
+        self.command(&["KEYS", "*"])
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within 20 s: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Waits for what never waits for anything but a server.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("it waits for something"),
+    }
+}
+
+pub const COUNTER: Shape = Shape { ints: 1, floats: 0, is_set: false };
+pub const GAUGE: Shape = Shape { ints: 0, floats: 1, is_set: true };
+pub const HISTOGRAM: Shape = Shape { ints: 3, floats: 1, is_set: false };
+
+pub const CREATED: Duration = Duration::from_millis(1_700_000_000_123);
+
+pub fn series<'a>(id: u32, family: &'a str, labels: &'a str, shape: Shape) -> Series<'a> {
+    Series { id, family, labels, shape, created: SystemTime::UNIX_EPOCH + CREATED }
+}
+
+pub fn describe(family: &str) -> Change<'_> {
+    Change::Describe { family, identity: b"identity", details: b"details", replace: false }
+}
+
+pub fn add(series: Series<'_>, field: u16, n: i64) -> Change<'_> {
+    Change::Add { series, field, amount: Amount::Int(n) }
+}
+
+pub fn add_float(series: Series<'_>, field: u16, n: f64) -> Change<'_> {
+    Change::Add { series, field, amount: Amount::Float(n) }
+}
+
+/// A client with a store of its own, which sends one batch after the other.
+pub struct Sender {
+    pub store: RedisStore,
+    pub client: Client,
+    pub holds: Position,
+}
+
+impl Sender {
+    pub fn new(server: &Server) -> Self {
+        Self::with(server.open())
+    }
+
+    pub fn with(store: RedisStore) -> Self {
+        Self { store, client: Client::new("client"), holds: Position::default() }
+    }
+
+    pub fn try_apply(&mut self, changes: &[Change<'_>]) -> Result<Receipt, BackendError> {
+        if self.holds.incarnation == 0 {
+            let batch = self.batch(&[]);
+            let asked = block_on(self.store.apply(&batch))?;
+            self.holds = asked.holds;
+        }
+        let batch = self.batch(changes);
+        let receipt = block_on(self.store.apply(&batch))?;
+        self.holds = receipt.holds;
+        Ok(receipt)
+    }
+
+    pub fn batch<'a>(&self, changes: &'a [Change<'a>]) -> Batch<'a> {
+        // The client lives as long as the process, as far as a test is concerned.
+        let client: &'static Client = Box::leak(Box::new(self.client.clone()));
+        Batch { client, shard: 0, follows: self.holds, number: self.holds.number + 1, changes }
+    }
+
+    /// Applies a batch of which nothing is refused.
+    pub fn apply(&mut self, changes: &[Change<'_>]) {
+        let before = self.holds;
+        let receipt = self.try_apply(changes).expect("it is applied");
+        assert_eq!(receipt.refused, []);
+        if before.incarnation != 0 {
+            assert_eq!(receipt.holds, Position { number: before.number + 1, ..before });
+        }
+    }
+
+    pub fn read(&mut self) -> Contents {
+        let mut contents = Contents::new();
+        block_on(self.store.read(&mut contents)).expect("it is read");
+        contents
+    }
+
+    pub fn look(&mut self, family: &str, labels: &str) -> Option<Look> {
+        self.read().look(family, labels)
+    }
+
+    pub fn int(&mut self, family: &str, labels: &str) -> Option<i64> {
+        let look = self.look(family, labels)?;
+        match look.numbers.get(&0) {
+            Some(Amount::Int(n)) => Some(*n),
+            Some(other) => panic!("{other:?}"),
+            None => Some(0),
+        }
+    }
+}
