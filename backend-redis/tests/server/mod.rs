@@ -2,18 +2,14 @@
 #![allow(dead_code, unreachable_pub)]
 
 use pytheus_backend_redis::{RedisConfig, RedisStore};
-use pytheus_core::BackendError;
+use pytheus_core::{BackendError, ConfigError};
 use pytheus_core::write_behind::{
     Amount, Batch, Change, Client, Contents, Look, Position, Receipt, Series, Shape, Store,
 };
 use std::future::Future;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-pub struct Server {
-    child: Child,
-    folder: tempfile::TempDir,
-}
+pub struct Server(pytheus_test_servers::Server);
 
 impl Server {
     pub fn start() -> Self {
@@ -21,37 +17,28 @@ impl Server {
     }
 
     pub fn start_with(options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let child = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--appendonly", "no", "--dir"])
-            .arg(folder.path())
-            .arg("--unixsocket")
-            .arg(folder.path().join("socket"))
-            .args(options)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed");
-        let server = Self { child, folder };
-        wait_until("the server answers", || {
-            redis::Client::open(server.url()).unwrap().get_connection().is_ok()
-        });
-        server
+        let options = options.iter().copied();
+        Self(pytheus_test_servers::Server::builder().args(options).start())
     }
 
     pub fn url(&self) -> String {
-        format!("redis+unix://{}", self.folder.path().join("socket").display())
+        format!("redis+unix://{}", self.0.socket().display())
     }
 
     pub fn config(&self) -> RedisConfig {
-        RedisConfig::new(self.url())
+        RedisConfig::default()
     }
 
     pub fn open(&self) -> RedisStore {
-        RedisStore::open(&self.config()).expect("a store")
+        self.open_with(&self.config()).expect("a store")
+    }
+
+    pub fn open_with(&self, config: &RedisConfig) -> Result<RedisStore, ConfigError> {
+        RedisStore::open(&self.url(), config)
     }
 
     pub fn connection(&self) -> redis::Connection {
-        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+        self.0.client().get_connection().unwrap()
     }
 
     pub fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
@@ -64,13 +51,6 @@ impl Server {
 
     pub fn keys(&self) -> Vec<String> {
         self.command(&["KEYS", "*"])
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
