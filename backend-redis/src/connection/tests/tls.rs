@@ -27,6 +27,33 @@ fn a_server_is_trusted_by_its_authority_without_settings_of_the_process() {
     assert!(rustls::crypto::CryptoProvider::get_default().is_none());
 }
 
+/// Which authorities the system trusts is said by a variable, and so to a process of its own.
+#[test]
+fn the_authorities_of_the_system_are_trusted_unless_told_otherwise() {
+    const URL: &str = "PYTHEUS_TEST_URL";
+    if let Ok(url) = std::env::var(URL) {
+        assert_eq!(open(&url, "").unwrap().ask(&["SET k v"]).unwrap(), [Value::Okay]);
+        return;
+    }
+    let server = Server::builder().tls().start();
+    let certificates = server.certificates().unwrap();
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let name = "the_authorities_of_the_system_are_trusted_unless_told_otherwise";
+    for (trusted, good) in [(certificates.authority(), true), (certificates.client_key(), false)] {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &format!("{module}::{name}")])
+            .env(URL, server.url())
+            .env("SSL_CERT_FILE", trusted)
+            .env_remove("SSL_CERT_DIR")
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&child.stdout);
+        assert_eq!(child.status.success(), good, "{output}");
+        assert!(output.contains("running 1 test"), "{output}");
+        assert!(good || output.contains("give option \\\"ca_file\\\""), "{output}");
+    }
+}
+
 #[test]
 fn a_server_that_nobody_known_vouches_for_is_refused() {
     let server = Server::builder().tls().start();
