@@ -72,7 +72,8 @@ pub struct RedisConfig {
     /// With `rediss:`, a PEM file with the private key of `cert_file`.
     pub key_file: Option<PathBuf>,
     /// Into how many parts the metrics are divided, from 1 to 1,024, so that the nodes of a cluster
-    /// share them. Whoever comes first decides; a number that contradicts the stored one is an error.
+    /// share them; 1 unless said otherwise, 16 in a cluster. Whoever comes first decides: a number
+    /// that contradicts the stored one is an error.
     pub shards: Option<u32>,
     /// The time between two transfers of what has changed, from 10 ms to 1 h; 5 s unless said
     /// otherwise.

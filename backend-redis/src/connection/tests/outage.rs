@@ -7,7 +7,7 @@ use std::time::Instant;
 #[test]
 fn a_server_that_stands_still_is_waited_for_as_long_as_the_time_out_says() {
     let server = Server::start();
-    let mut connection = open(&server.url(), "").unwrap();
+    let mut connection = open(&server.url(), IMPATIENT).unwrap();
     server.pause();
     // However many answers are outstanding, one that does not come is enough.
     let begun = Instant::now();
@@ -17,15 +17,15 @@ fn a_server_that_stands_still_is_waited_for_as_long_as_the_time_out_says() {
     let message =
         format!("no answer from 127.0.0.1:{} within 500ms (option \"timeout\")", server.port());
     assert_eq!(error.message, message);
-    assert!((TIMEOUT..3 * TIMEOUT).contains(&took), "{took:?}");
+    assert!((TIMEOUT..10 * TIMEOUT).contains(&took), "{took:?}");
 
     // The system accepts connections, and the log-in is not answered.
     for url in [server.url(), server.unix_url()] {
         let begun = Instant::now();
-        let error = open(&url, "").unwrap_err();
+        let error = open(&url, IMPATIENT).unwrap_err();
         let took = begun.elapsed();
         assert_eq!(error.kind, TimedOut, "{url}");
-        assert!((TIMEOUT..3 * TIMEOUT).contains(&took), "{took:?}");
+        assert!((TIMEOUT..10 * TIMEOUT).contains(&took), "{took:?}");
     }
     server.resume();
 }
@@ -33,7 +33,7 @@ fn a_server_that_stands_still_is_waited_for_as_long_as_the_time_out_says() {
 #[test]
 fn an_answer_that_comes_late_is_nobodys() {
     let server = Server::start();
-    let mut connection = open(&server.url(), "").unwrap();
+    let mut connection = open(&server.url(), IMPATIENT).unwrap();
     server.pause();
     for _ in 0..3 {
         assert_eq!(connection.ask(&["SET k late"]).unwrap_err().kind, TimedOut);
@@ -93,9 +93,9 @@ fn a_connection_that_is_cut_in_the_midst_of_an_answer_is_lost_and_made_anew() {
 fn an_address_where_nobody_answers_at_all_is_given_up() {
     // TEST-NET-1, which is nobody's.
     let begun = Instant::now();
-    let error = open("redis://192.0.2.1", "").unwrap_err();
+    let error = open("redis://192.0.2.1", IMPATIENT).unwrap_err();
     assert!([TimedOut, Unavailable].contains(&error.kind), "{error}");
-    assert!(begun.elapsed() < 3 * TIMEOUT, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < 10 * TIMEOUT, "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -105,11 +105,11 @@ fn of_many_that_do_not_answer_some_are_asked_at_a_time_and_the_others_the_next_t
     let ports = silent.iter().map(|listener| listener.local_addr().unwrap().port());
     let hosts: Vec<_> =
         ports.chain([server.port()]).map(|port| format!("127.0.0.1:{port}")).collect();
-    let mut connection = connection(&format!("redis://{}", hosts.join(",")), "");
+    let mut connection = connection(&format!("redis://{}", hosts.join(",")), IMPATIENT);
     for reached in [false, true] {
         let begun = Instant::now();
         let error = connection.ask(&["GET k"]).unwrap_err();
-        assert!(begun.elapsed() < 5 * TIMEOUT, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < 10 * TIMEOUT, "{:?}", begun.elapsed());
         assert_eq!(error.kind, TimedOut);
         assert_eq!(error.message.contains("does not belong to a cluster"), reached, "{error}");
         assert!(

@@ -51,8 +51,8 @@ fn a_master_that_becomes_a_replica_is_left() {
     let mut connection = open(&url("", &sentinels), &options).unwrap();
     connection.ask(&["SET k v"]).unwrap();
     for sentinel in sentinels.sentinels() {
-        // After four times this, the others take a fail-over that they did not vote for back. The one
-        // that does it looks whether it is done once in a second.
+        // After four times this, the others take back a fail-over that nobody had to vote for. The one
+        // that carries it out looks once in a second whether it is done.
         sentinel.command(["SENTINEL", "DEBUG", "PUBLISH-PERIOD", "1000"]);
     }
     sentinels.sentinels()[0].command(["SENTINEL", "FAILOVER", Sentinels::MASTER]);
