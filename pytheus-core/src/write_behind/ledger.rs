@@ -205,7 +205,7 @@ impl Ledger {
             rows.shard = Some((shard_of(name) as usize).min(most));
             rows.replace = self.replacing.contains(name);
         }
-        self.take_events(events, now);
+        self.take_events(events, now, limits);
         self.drop_families(&families);
         for (desc, family) in &families {
             // Another registry, or another program, changed the help.
@@ -373,7 +373,7 @@ impl Ledger {
 
     // ── what looks do not show ──────────────────────────────────────────────────────────────────
 
-    fn take_events(&mut self, events: Vec<Event>, now: Duration) {
+    fn take_events(&mut self, events: Vec<Event>, now: Duration, limits: &Limits) {
         // What comes after the removal of a series is another series, so the order among them says
         // nothing, and once is enough.
         let mut removed = HashSet::new();
@@ -401,6 +401,9 @@ impl Ledger {
                             shape,
                             series,
                         });
+                        if batches[shard].items.len() >= limits.batch {
+                            self.shards[shard].freeze(std::mem::take(&mut batches[shard]));
+                        }
                     }
                 }
                 Event::Expire { family, key, at, unique, values, was_set, created } => {
