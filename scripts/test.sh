@@ -17,6 +17,7 @@ cargo check -p pytheus-core --no-default-features
 cargo check -p pytheus --no-default-features
 cargo check -p pytheus
 cargo check -p pytheus --no-default-features --features shm
+cargo check -p pytheus --no-default-features --features redis
 
 step "the main job, as the README has it"
 cargo run --release -p pytheus-examples --bin shop -- --demo

@@ -60,7 +60,7 @@
 //!
 //! | from | with |
 //! |---|---|
-//! | the program | [`connect`] and a URL: `local:`, `shm:///dev/shm/shop`, or a scheme of your own ([`register_scheme`]) |
+//! | the program | [`connect`] and a URL: `local:`, `shm:///dev/shm/shop`, `redis://host:6379/0?key_prefix=shop`, or a scheme of your own ([`register_scheme`]) |
 //! | a file, TOML or JSON | [`BackendSettings::from_file`], or [`BackendSettings`] in a configuration struct of yours |
 //! | the environment | [`connect_env`], which reads `PYTHEUS_BACKEND` (a URL) and `PYTHEUS_BACKEND_CONFIG` (the path of a file) |
 //!
@@ -70,12 +70,14 @@
 //! |---|---|---|
 //! | `local` | yes | the backend `local:`, and with it the global registry, which falls back to it |
 //! | `shm` | no | the backend `shm:`: shared memory, one set of metrics for all processes of a host; Linux |
+//! | `redis` | no | the backend `redis:`: one set of metrics for processes of many hosts |
+//! | `redis-tls` | no | the same over TLS, `rediss:` |
 //! | `text` | yes | [`exposition`]: Prometheus text |
 //! | `axum` | no | a router with `/metrics` for axum, in [`exposition`] |
 //!
 //! # Platforms
 //!
-//! 64-bit Unix. The backend `local:` needs nothing else; `shm:` needs Linux.
+//! 64-bit Unix. The backend `local:` needs nothing else; `shm:` needs Linux, `redis:` a server.
 //!
 //! # Where to read on
 //!
@@ -98,6 +100,8 @@ mod setup;
 pub use global::{InitError, global, init};
 #[cfg(feature = "local")]
 pub use pytheus_backend_local::Local;
+#[cfg(feature = "redis")]
+pub use pytheus_backend_redis::{Redis, RedisConfig};
 #[cfg(feature = "shm")]
 pub use pytheus_backend_shm::{Reader, Shm, ShmConfig};
 pub use pytheus_core::{
@@ -107,7 +111,7 @@ pub use pytheus_core::{
     LabelValue, Labels, LabelsBuf, ManualClock, Metric, Named, Number, Open, OpenFamily, Partial,
     Problem, RegisterError, Registry, RegistryBuilder, Runtime, Shape, Source, StateSet, Stop,
     Storage, Summary, SystemClock, Timer, Typed, TypedFamily, UpDownCounter, Value, Visit, Visitor,
-    backend, cells, config, engine, exponential_buckets, linear_buckets,
+    backend, cells, config, engine, exponential_buckets, linear_buckets, write_behind,
 };
 #[cfg(feature = "text")]
 pub use pytheus_exposition as exposition;

@@ -2,10 +2,10 @@
 #![allow(dead_code, unreachable_pub)]
 
 use pytheus_backend_redis::{RedisConfig, RedisStore};
-use pytheus_core::{BackendError, ConfigError};
 use pytheus_core::write_behind::{
     Amount, Batch, Change, Client, Contents, Look, Position, Receipt, Series, Shape, Store,
 };
+use pytheus_core::{BackendError, ConfigError};
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime};
 

@@ -36,7 +36,8 @@ impl Contents {
                 .or_insert(amount);
         }
         let owned = family.owned.iter().filter(|o| o.row == at);
-        let owned = owned.map(|o| (o.client, o.name.to_string(), o.field, o.value, o.age)).collect();
+        let owned =
+            owned.map(|o| (o.client, o.name.to_string(), o.field, o.value, o.age)).collect();
         let notes = family.notes.iter().filter(|n| n.0 == at).map(|n| (n.1, n.2.clone())).collect();
         Some(Look { created: row.created, numbers, owned, notes })
     }

@@ -26,6 +26,13 @@ fn built_in() -> BTreeMap<String, Open> {
         use pytheus_backend_shm::ShmConfig;
         schemes.insert(ShmConfig::SCHEME.into(), open::<ShmConfig>);
     }
+    #[cfg(feature = "redis")]
+    {
+        use pytheus_backend_redis::{RedisConfig, RedisTlsConfig, RedisUnixConfig};
+        schemes.insert(RedisConfig::SCHEME.into(), open::<RedisConfig>);
+        schemes.insert(RedisTlsConfig::SCHEME.into(), open::<RedisTlsConfig>);
+        schemes.insert(RedisUnixConfig::SCHEME.into(), open::<RedisUnixConfig>);
+    }
     schemes
 }
 
