@@ -26,15 +26,15 @@ pub(crate) fn client_error(cause: &RedisError) -> BackendError {
 pub(crate) fn server_error(cause: &ServerError) -> BackendError {
     let details = cause.details().unwrap_or_default();
     let said = format!("{} {details}", cause.code());
+    // Inside a script the server says so in words alone.
+    let is_denied = details.contains("The user executing the script");
     let (kind, message) = match cause.code() {
+        "ERR" if is_denied => denied(&said),
         "OOM" => (
             BackendErrorKind::Full,
             format!("the server is out of memory: {said}; raise its maxmemory or remove keys"),
         ),
-        "NOPERM" | "NOAUTH" | "WRONGPASS" => (
-            BackendErrorKind::Denied,
-            format!("the server does not permit it: {said}; give the user the commands and keys"),
-        ),
+        "NOPERM" | "NOAUTH" | "WRONGPASS" => denied(&said),
         "WRONGTYPE" => (
             BackendErrorKind::Conflict,
             format!(
@@ -70,6 +70,11 @@ pub(crate) fn server_error(cause: &ServerError) -> BackendError {
         _ => (BackendErrorKind::Other, format!("the server answered: {said}")),
     };
     error(kind, message).with_source(cause.clone())
+}
+
+fn denied(said: &str) -> (BackendErrorKind, String) {
+    let help = "give the user the commands and keys that LAYOUT.md lists";
+    (BackendErrorKind::Denied, format!("the server does not permit it: {said}; {help}"))
 }
 
 /// An answer is not what it should be: the keys were changed by somebody else, or a proxy answered.

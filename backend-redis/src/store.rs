@@ -19,8 +19,8 @@ const FIRST_LEASE: Duration = Duration::from_secs(60);
 /// In how many shards the keys of a cluster are unless somebody says otherwise.
 const SHARDS_OF_A_CLUSTER: u32 = 16;
 const MOST_SHARDS: u32 = 4096;
-/// So many rounds of sweeping follow a read.
-const SWEEPS: usize = 10;
+/// So many calls sweep at a time.
+const SWEEPS: usize = 100;
 
 /// Numbers in a Redis server or cluster, for [`WriteBehind`](pytheus_core::write_behind).
 ///
@@ -77,12 +77,26 @@ impl RedisStore {
         })
     }
 
-    /// Frees what a reader found to be garbage, a bounded amount of it.
-    fn sweep(&mut self, shard: usize, mut garbage: Garbage) -> Result<(), BackendError> {
+    /// Whether somebody should look for clients that are long gone, and that is now this one.
+    fn is_to_sweep_records(&mut self) -> bool {
+        let is_due = self.swept.is_none_or(|at| at.elapsed() >= self.record_lifetime / 24);
+        if is_due {
+            self.swept = Some(Instant::now());
+        }
+        is_due
+    }
+
+    /// Frees what a reader found to be garbage, a bounded amount of it, and records of clients that are
+    /// long gone.
+    fn sweep(
+        &mut self,
+        shard: usize,
+        mut garbage: Garbage,
+        records: bool,
+    ) -> Result<(), BackendError> {
         let Self { connection, shards, places, record_lifetime, .. } = self;
         let shard = &mut shards[shard];
-        let is_due = self.swept.is_none_or(|at| at.elapsed() > *record_lifetime / 24);
-        let mut cursor = if is_due { b"0".to_vec() } else { Vec::new() };
+        let mut cursor = if records { b"0".to_vec() } else { Vec::new() };
         for _ in 0..SWEEPS {
             if shard.incarnation == 0 || (garbage.is_empty() && cursor.is_empty()) {
                 break;
@@ -203,13 +217,11 @@ impl Store for RedisStore {
     }
 
     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError> {
+        let records = self.is_to_sweep_records();
         for at in 0..self.shards.len() {
             let garbage = self.shards[at].read(&mut self.connection, &mut self.places, into)?;
             // Whoever may read need not be allowed to write.
-            let _ = self.sweep(at, garbage);
-        }
-        if self.swept.is_none_or(|at| at.elapsed() > self.record_lifetime / 24) {
-            self.swept = Some(Instant::now());
+            let _ = self.sweep(at, garbage, records);
         }
         Ok(())
     }
@@ -219,6 +231,12 @@ impl Store for RedisStore {
         let mut all = true;
         for shard in &mut self.shards {
             all &= shard.refresh(&mut self.connection, client.id, lease)?;
+        }
+        if self.is_to_sweep_records() {
+            for at in 0..self.shards.len() {
+                // It is not this client's own, so it does not matter whether it works.
+                let _ = self.sweep(at, Garbage::default(), true);
+            }
         }
         Ok(all)
     }
