@@ -237,7 +237,9 @@ impl Shard {
                 let Some((cell, cells)) = self.dictionary.get(entry).map(Entry::run) else {
                     return;
                 };
-                call.arg("R").arg(entry).arg(layout::free_entry(cell, cells)).arg("").arg("");
+                let tag = self.dictionary.tag(entry).unwrap_or_default();
+                let free = layout::free_entry(cell, cells, tag);
+                call.arg("R").arg(entry).arg(free).arg("").arg("");
             }
             Step::Describe(index) => {
                 if let Change::Describe { family, identity, details, replace } =

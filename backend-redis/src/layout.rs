@@ -8,8 +8,9 @@ pub(crate) const CELL: u64 = 8;
 /// Cells of the header of the array of cells.
 pub(crate) const LENGTH: usize = 2;
 pub(crate) const GENERATION: usize = 4;
-pub(crate) const VERSION: usize = 10;
-pub(crate) const SHARDS: usize = 11;
+pub(crate) const STAMP: usize = 5;
+pub(crate) const VERSION: usize = 11;
+pub(crate) const SHARDS: usize = 12;
 
 /// The keys of a shard, in the order in which scripts get them.
 pub(crate) const KEYS: [&str; 8] =
@@ -161,9 +162,10 @@ pub(crate) fn before_rare(to: &mut Vec<u8>, is_float: bool, is_set: bool) {
 }
 
 /// The bytes of an entry whose cells nobody has.
-pub(crate) fn free_entry(cell: u32, cells: u32) -> Vec<u8> {
+pub(crate) fn free_entry(cell: u32, cells: u32, tag: u32) -> Vec<u8> {
     let mut bytes = vec![b'F'];
     bytes.extend_from_slice(&cell.to_be_bytes());
+    bytes.extend_from_slice(&tag.to_be_bytes());
     bytes.push(0);
     put_varint(&mut bytes, u64::from(cells));
     bytes
@@ -183,13 +185,16 @@ pub(crate) fn take_reference(mut from: &[u8]) -> Option<Reference> {
 }
 
 impl Entry {
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+    /// The entry and its tag.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<(Self, u32)> {
         let (&kind, rest) = bytes.split_first()?;
         let (cell, rest) = rest.split_first_chunk::<4>()?;
         let cell = u32::from_be_bytes(*cell);
+        let (tag, rest) = rest.split_first_chunk::<4>()?;
+        let tag = u32::from_be_bytes(*tag);
         let (&length, rest) = rest.split_first()?;
         let (mut before, mut name) = rest.split_at_checked(usize::from(length))?;
-        Some(match kind {
+        let entry = match kind {
             b'S' => {
                 let (created, rest) = before.split_first_chunk::<6>()?;
                 before = rest;
@@ -211,7 +216,14 @@ impl Entry {
             }
             b'F' => Self::Free { cell, cells: take_varint(&mut name)?.try_into().ok()? },
             _ => return None,
-        })
+        };
+        Some((entry, tag))
+    }
+
+    /// The bytes of an entry that name it, behind its kind.
+    pub(crate) fn name(bytes: &[u8]) -> &[u8] {
+        let before = bytes.get(9).copied().unwrap_or_default();
+        bytes.get(10 + usize::from(before)..).unwrap_or_default()
     }
 
     /// Where its cells are and how many.
@@ -228,9 +240,12 @@ impl Entry {
 mod tests {
     use super::*;
 
+    const TAG: u32 = u32::from_be_bytes(*b"abcd");
+
     fn entry(cell: u32, before: &[u8], name: &[u8]) -> Vec<u8> {
         let mut bytes = vec![name[0]];
         bytes.extend_from_slice(&cell.to_be_bytes());
+        bytes.extend_from_slice(b"abcd");
         bytes.push(before.len() as u8);
         bytes.extend_from_slice(before);
         bytes.extend_from_slice(&name[1..]);
@@ -251,7 +266,7 @@ mod tests {
             family: 1000,
             labels: "GET\nß".into(),
         };
-        assert_eq!(Entry::parse(&entry(70_000, &before, &name)), Some(series.clone()));
+        assert_eq!(Entry::parse(&entry(70_000, &before, &name)), Some((series.clone(), TAG)));
         assert_eq!(series.run(), (70_000, 602));
 
         let of = Reference { entry: 129, birth: 0, field: 0x8001 };
@@ -259,10 +274,10 @@ mod tests {
         before_rare(&mut before, true, false);
         rare_name(&mut name, of);
         let rare = Entry::Rare { cell: 9, is_float: true, is_set: false, of };
-        assert_eq!(Entry::parse(&entry(9, &before, &name)), Some(rare));
+        assert_eq!(Entry::parse(&entry(9, &before, &name)), Some((rare, TAG)));
 
         let free = Entry::Free { cell: 5, cells: 200 };
-        assert_eq!(Entry::parse(&free_entry(5, 200)), Some(free));
+        assert_eq!(Entry::parse(&free_entry(5, 200, 3)), Some((free, 3)));
     }
 
     #[test]

@@ -30,10 +30,13 @@ struct Chunk {
     ranges: Vec<(u64, u64)>,
 }
 
+/// Chunks, each with the bytes of its ranges.
+type Cells = Vec<(Chunk, Vec<Vec<u8>>)>;
+
 /// What was read beside the dictionary.
 #[derive(Debug, Default)]
 struct Rows {
-    chunks: Vec<(Chunk, Vec<Vec<u8>>)>,
+    chunks: Cells,
     notes: Vec<(Reference, Vec<u8>)>,
     owned: Vec<Owned>,
 }
@@ -143,13 +146,14 @@ impl Shard {
         &self,
         connection: &mut Connection,
         rare: &Rare,
-    ) -> Result<Option<Vec<(Chunk, Vec<Vec<u8>>)>>, BackendError> {
+    ) -> Result<Option<Cells>, BackendError> {
         let chunks = self.chunks(rare);
         for _ in 0..2 {
             let mut pipeline = Pipeline::with_capacity(chunks.len());
             for chunk in &chunks {
                 let mut call = self.look(&scripts::READ, None);
-                call.arg(&self.incarnation.to_be_bytes()).arg(&self.generation.to_be_bytes());
+                call.arg(&self.incarnation.to_be_bytes());
+                self.put_known(&mut call);
                 for (from, to) in &chunk.ranges {
                     call.arg(*from).arg(to - 1);
                 }
@@ -217,7 +221,6 @@ impl Shard {
                 self.add_rare(chunk, rare);
             }
         }
-        // Series without cells need not be read.
         chunks
     }
 
@@ -235,7 +238,7 @@ impl Shard {
             }
             match &mut chunk.ranges[1..] {
                 [.., last] if from <= last.1 + GAP && to - last.0 <= CHUNK => {
-                    last.1 = to.max(last.1)
+                    last.1 = to.max(last.1);
                 }
                 _ => chunk.ranges.push((from, to)),
             }

@@ -22,6 +22,8 @@ pub(crate) struct Place {
     pub(crate) cell: u32,
     /// When the entry was used for it.
     birth: u64,
+    /// The entry's.
+    tag: u32,
     /// The number of its shard and one; 0 if it is nowhere.
     shard: u32,
 }
@@ -76,6 +78,8 @@ pub(crate) struct Shard {
     /// 0 if nothing is known of the shard.
     pub(crate) incarnation: u64,
     pub(crate) generation: u64,
+    /// What tells this generation from others of the same number.
+    stamp: u64,
     /// Of the families, as the header had it last.
     pub(crate) version: u64,
     pub(crate) dictionary: Dictionary,
@@ -111,6 +115,7 @@ impl Shard {
             shards,
             incarnation: 0,
             generation: 0,
+            stamp: 0,
             version: 0,
             dictionary: Dictionary::default(),
             families: HashMap::new(),
@@ -138,7 +143,7 @@ impl Shard {
 
     fn forget_dictionary(&mut self) {
         self.dictionary = Dictionary::new(self.dictionary.keeps_labels());
-        self.generation = 0;
+        (self.generation, self.stamp) = (0, 0);
         self.has_changed = true;
     }
 
@@ -160,22 +165,30 @@ impl Shard {
         };
         call.arg(&batch.follows.incarnation.to_be_bytes());
         call.arg(&batch.follows.number.to_be_bytes());
-        call.arg(&self.generation.to_be_bytes());
+        self.put_known(&mut call);
         call
+    }
+
+    /// What is known of the dictionary.
+    pub(crate) fn put_known(&self, call: &mut Cmd) {
+        let (generation, stamp) = (self.generation.to_be_bytes(), self.stamp.to_be_bytes());
+        call.arg(&[generation, stamp].concat()).arg(self.dictionary.len());
+        call.arg(&self.dictionary.last_tag().to_be_bytes());
     }
 
     /// A call for nobody, which makes the shard if it is not there.
     pub(crate) fn call_to_make(&self) -> Cmd {
         let mut call = scripts::call(&scripts::DESCRIBE, &self.keys, None);
         call.arg(self.shards).arg(&fresh().to_be_bytes()).arg(&[0; 16]).arg("");
-        call.arg(&[0; 8]).arg(&[0; 8]).arg(&[0; 8]);
+        call.arg(&[0; 8]).arg(&[0; 8]);
+        self.put_known(&mut call);
         call
     }
 
     /// Makes the dictionary remember labels, which means to read it again.
     pub(crate) fn remember_labels(&mut self) {
         self.dictionary = Dictionary::new(true);
-        self.generation = 0;
+        (self.generation, self.stamp) = (0, 0);
         self.has_changed = true;
     }
 
@@ -214,7 +227,8 @@ impl Shard {
         loop {
             let mut call = self.look(&scripts::SYNC, None);
             call.arg(&self.incarnation.to_be_bytes()).arg(self.generation);
-            call.arg(self.dictionary.len()).arg(PAGE);
+            call.arg(self.dictionary.len()).arg(PAGE).arg(&self.stamp.to_be_bytes());
+            call.arg(&self.dictionary.last_tag().to_be_bytes());
             let answer = scripts::run(connection, &self.keys, &scripts::SYNC, call)?;
             match int(answer.first())? {
                 0 => {
@@ -231,6 +245,7 @@ impl Shard {
                         self.reset(places, incarnation);
                     }
                     self.generation = header_cell(head, layout::GENERATION);
+                    self.stamp = header_cell(head, layout::STAMP);
                 }
                 _ => {
                     if self.learn(&answer)? {
@@ -260,6 +275,11 @@ impl Shard {
             .collect();
         for (id, place) in places.iter_mut().enumerate() {
             if place.shard != self.number + 1 {
+                continue;
+            }
+            if self.dictionary.tag(place.entry) != Some(place.tag) {
+                // Lost with the end of the dictionary, not removed.
+                *place = Place::default();
                 continue;
             }
             let is_there = match self.dictionary.get(place.entry) {
@@ -295,7 +315,8 @@ impl Shard {
         let Some(Entry::Series { cell, birth, .. }) = self.dictionary.get(entry) else {
             return None;
         };
-        let place = Place { entry, cell: *cell, birth: *birth, shard: self.number + 1 };
+        let tag = self.dictionary.tag(entry).unwrap_or_default();
+        let place = Place { entry, cell: *cell, birth: *birth, tag, shard: self.number + 1 };
         let at = id as usize;
         if places.len() <= at {
             places.resize(at + 1, Place::default());
@@ -326,7 +347,7 @@ impl Shard {
             if what[0] == b'e' {
                 let entry = bytes(pair.get(1))?;
                 self.dictionary.replace(number, entry).ok_or_else(|| self.bad_entry(number))?;
-            } else {
+            } else if what[0] == b'f' {
                 for known in self.families.values_mut().filter(|known| **known == Known::Is(number))
                 {
                     *known = Known::Gone;
@@ -337,6 +358,8 @@ impl Shard {
             self.has_changed = true;
         }
         self.generation = int(answer.get(2))? as u64;
+        let stamp = layout::be(bytes(answer.get(5))?);
+        self.stamp = stamp.ok_or_else(|| makes_no_sense("a stamp"))?;
         self.extend(array(answer.get(4))?)?;
         Ok(self.generation == header_cell(head, layout::GENERATION)
             && u64::from(self.dictionary.len()) >= header_cell(head, layout::LENGTH))
@@ -415,7 +438,6 @@ impl Shard {
     ) -> Result<Option<Position>, BackendError> {
         for wanted in wanted.chunks(AT_ONCE) {
             let mut call = self.call_for(&scripts::REGISTER, batch, None);
-            call.arg(self.dictionary.len());
             let mut reused = Vec::new();
             for wanted in wanted {
                 let (mut before, mut name) = (Vec::with_capacity(16), Vec::new());
@@ -438,8 +460,11 @@ impl Shard {
                     }
                 };
                 match free {
-                    Some((entry, cell)) => call.arg(entry).arg(cell),
-                    None => call.arg("").arg(""),
+                    Some((entry, cell)) => {
+                        let tag = self.dictionary.tag(entry).unwrap_or_default();
+                        call.arg(entry).arg(cell).arg(&tag.to_be_bytes())
+                    }
+                    None => call.arg("").arg("").arg(""),
                 };
                 call.arg(cells).arg(&before).arg(name);
             }
@@ -470,7 +495,7 @@ impl Shard {
     }
 }
 
-/// A number for a life of a shard that begins now.
-fn fresh() -> u64 {
+/// A number that nobody drew before: for a life of a shard that begins now, or a change of the dictionary.
+pub(crate) fn fresh() -> u64 {
     (ClientId::random().0 as u64 >> 1).max(1)
 }

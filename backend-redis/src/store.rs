@@ -7,7 +7,7 @@ use crate::errors::{error, server_error};
 use crate::layout::{self, Keys, header_cell};
 use crate::read::Garbage;
 use crate::scripts::{self, bytes, int};
-use crate::shard::{AT_ONCE, Places, Shard};
+use crate::shard::{AT_ONCE, Places, Shard, fresh};
 use async_trait::async_trait;
 use pytheus_core::write_behind::{Batch, Client, Contents, Receipt, Store};
 use pytheus_core::{BackendError, BackendErrorKind};
@@ -102,13 +102,17 @@ impl RedisStore {
                 break;
             }
             let mut call = shard.look(&scripts::SWEEP, None);
-            call.arg(&shard.incarnation.to_be_bytes()).arg(&shard.generation.to_be_bytes());
-            call.arg(&cursor).arg(record_lifetime.as_secs_f64());
+            call.arg(&shard.incarnation.to_be_bytes());
+            shard.put_known(&mut call);
+            call.arg(&cursor).arg(record_lifetime.as_secs_f64()).arg(&fresh().to_be_bytes());
             let before = garbage.entries.len();
             for number in garbage.entries.split_off(before.saturating_sub(AT_ONCE)) {
-                if let Some((cell, cells)) = shard.dictionary.get(number).map(layout::Entry::run) {
-                    call.arg(format!("R{number}")).arg(layout::free_entry(cell, cells));
-                }
+                let Some((cell, cells)) = shard.dictionary.get(number).map(layout::Entry::run)
+                else {
+                    continue;
+                };
+                let tag = shard.dictionary.tag(number).unwrap_or_default();
+                call.arg(format!("R{number}")).arg(layout::free_entry(cell, cells, tag));
             }
             let before = garbage.notes.len();
             for field in garbage.notes.split_off(before.saturating_sub(AT_ONCE)) {
