@@ -172,7 +172,7 @@ impl Shard {
     /// What is known of the dictionary.
     pub(crate) fn put_known(&self, call: &mut Cmd) {
         let (generation, stamp) = (self.generation.to_be_bytes(), self.stamp.to_be_bytes());
-        call.arg(&[generation, stamp].concat()).arg(self.dictionary.len());
+        call.arg([generation, stamp].concat()).arg(self.dictionary.len());
         call.arg(&self.dictionary.last_tag().to_be_bytes());
     }
 
