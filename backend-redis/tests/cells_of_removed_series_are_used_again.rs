@@ -51,8 +51,8 @@ fn a_reader_that_slept_reads_what_is_there_now() {
         writer.apply(&some);
         let contents = reader.read();
         assert_eq!(contents.look_at_families()["hits"].1, 10, "round {round}");
-        for id in round..round + 10 {
-            let look = contents.look("hits", &labels[id]).unwrap();
+        for (id, labels) in labels.iter().enumerate().skip(round).take(10) {
+            let look = contents.look("hits", labels).unwrap();
             let expected = if id == 0 { None } else { Some(&Amount::Int(id as i64)) };
             assert_eq!(look.numbers.get(&0), expected);
         }

@@ -61,7 +61,7 @@ fn nothing_is_lost_while_series_come_and_go() {
         }
     });
     let contents = Sender::new(&server).read();
-    for client in 0..4 {
-        assert_eq!(contents.look("steady", &labels[client]).unwrap().numbers[&0], Amount::Int(50));
+    for labels in &labels[..4] {
+        assert_eq!(contents.look("steady", labels).unwrap().numbers[&0], Amount::Int(50));
     }
 }
