@@ -458,6 +458,9 @@ fn put_other(call: &mut Cmd, other: &Other<'_>) {
             bytes.extend_from_slice(&value);
             call.arg(if *live { "L" } else { "K" }).arg(group).arg(field).arg(bytes).arg(*age_ms);
         }
+        What::Touch { cell } => {
+            call.arg("T").arg(group).arg(offset(*cell)).arg("").arg("");
+        }
         What::Note { of, text } => {
             let mut field = Vec::with_capacity(8);
             layout::put_reference(&mut field, *of);

@@ -22,6 +22,10 @@ pub struct RedisConfig {
     /// In how many parts the keys are cut, each of which one server holds. What the first client says
     /// counts for all: 1 unless said otherwise, 16 on a cluster.
     pub shards: Option<u32>,
+    /// After how long a series is removed that nobody changes, in whole seconds; never unless said
+    /// otherwise. It concerns series that were made with it.
+    #[serde(skip)]
+    pub expire_series: Option<std::time::Duration>,
     /// After how long the record of a client that sends nothing is forgotten, for tests.
     #[doc(hidden)]
     #[serde(skip)]
@@ -44,6 +48,7 @@ impl Default for RedisConfig {
             url: "redis://127.0.0.1:6379/".into(),
             key_prefix: "pytheus".into(),
             shards: None,
+            expire_series: None,
             record_lifetime: RECORD_LIFETIME,
         }
     }

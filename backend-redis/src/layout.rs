@@ -70,7 +70,16 @@ pub(crate) fn be(bytes: &[u8]) -> Option<u64> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Entry {
     /// A series: its cells and its name.
-    Series { cell: u32, shape: Shape, created_ms: u64, birth: u64, family: u32, labels: Box<str> },
+    Series {
+        cell: u32,
+        shape: Shape,
+        /// Whether one more cell says when it was changed last.
+        expires: bool,
+        created_ms: u64,
+        birth: u64,
+        family: u32,
+        labels: Box<str>,
+    },
     /// A field that few series have.
     Rare { cell: u32, is_float: bool, is_set: bool, of: Reference },
     /// Cells that nobody has.
@@ -132,6 +141,7 @@ pub(crate) fn take_varint(from: &mut &[u8]) -> Option<u64> {
 
 const IS_SET: u8 = 1;
 const IS_FLOAT: u8 = 2;
+const EXPIRES: u8 = 4;
 
 /// The name of a series: its kind, its family and its labels.
 pub(crate) fn series_name(to: &mut Vec<u8>, family: u32, labels: &str) {
@@ -141,11 +151,17 @@ pub(crate) fn series_name(to: &mut Vec<u8>, family: u32, labels: &str) {
 }
 
 /// What stands before the name of a series.
-pub(crate) fn before_series(to: &mut Vec<u8>, created_ms: u64, shape: Shape, birth: u64) {
+pub(crate) fn before_series(
+    to: &mut Vec<u8>,
+    created_ms: u64,
+    shape: Shape,
+    expires: bool,
+    birth: u64,
+) {
     to.extend_from_slice(&created_ms.to_be_bytes()[2..]);
     put_varint(to, u64::from(shape.ints));
     put_varint(to, u64::from(shape.floats));
-    to.push(if shape.is_set { IS_SET } else { 0 });
+    to.push(if shape.is_set { IS_SET } else { 0 } | if expires { EXPIRES } else { 0 });
     if birth > 0 {
         put_varint(to, birth);
     }
@@ -205,9 +221,10 @@ impl Entry {
                 before = rest;
                 let birth = if before.is_empty() { 0 } else { take_varint(&mut before)? };
                 let shape = Shape { ints, floats, is_set: flags & IS_SET != 0 };
+                let expires = flags & EXPIRES != 0;
                 let family = take_varint(&mut name)?.try_into().ok()?;
                 let labels = std::str::from_utf8(name).ok()?.into();
-                Self::Series { cell, shape, created_ms, birth, family, labels }
+                Self::Series { cell, shape, expires, created_ms, birth, family, labels }
             }
             b'X' => {
                 let flags = before.first()?;
@@ -229,7 +246,9 @@ impl Entry {
     /// Where its cells are and how many.
     pub(crate) fn run(&self) -> (u32, u32) {
         match *self {
-            Self::Series { cell, shape, .. } => (cell, cells_of(shape)),
+            Self::Series { cell, shape, expires, .. } => {
+                (cell, cells_of(shape) + u32::from(expires))
+            }
             Self::Rare { cell, is_set, .. } => (cell, cells_of_field(is_set)),
             Self::Free { cell, cells } => (cell, cells),
         }
@@ -256,18 +275,19 @@ mod tests {
     fn entries_are_read_as_they_were_written() {
         let shape = Shape { ints: 300, floats: 1, is_set: true };
         let (mut before, mut name) = (Vec::new(), Vec::new());
-        before_series(&mut before, 1 << 41, shape, 77);
+        before_series(&mut before, 1 << 41, shape, true, 77);
         series_name(&mut name, 1000, "GET\nß");
         let series = Entry::Series {
             cell: 70_000,
             shape,
+            expires: true,
             created_ms: 1 << 41,
             birth: 77,
             family: 1000,
             labels: "GET\nß".into(),
         };
         assert_eq!(Entry::parse(&entry(70_000, &before, &name)), Some((series.clone(), TAG)));
-        assert_eq!(series.run(), (70_000, 602));
+        assert_eq!(series.run(), (70_000, 603));
 
         let of = Reference { entry: 129, birth: 0, field: 0x8001 };
         let (mut before, mut name) = (Vec::new(), Vec::new());
@@ -283,7 +303,7 @@ mod tests {
     #[test]
     fn an_entry_that_is_cut_short_is_none() {
         let (mut before, mut name) = (Vec::new(), Vec::new());
-        before_series(&mut before, 5, Shape { ints: 1, floats: 0, is_set: false }, 1);
+        before_series(&mut before, 5, Shape { ints: 1, floats: 0, is_set: false }, false, 1);
         series_name(&mut name, 1, "");
         let whole = entry(3, &before, &name);
         for length in 0..whole.len() {

@@ -50,6 +50,7 @@ pub(crate) enum What<'a> {
     Set { cell: u32, value: Amount, age_ms: u64 },
     Own { live: bool, of: Reference, value: Amount, age_ms: u64 },
     Note { of: Reference, text: &'a [u8] },
+    Touch { cell: u32 },
 }
 
 /// Changes that a later one of the same batch makes pointless: those of a series or family before it is
@@ -107,6 +108,11 @@ impl<'a> Plan<'a> {
             }
             match place(shard, places, series, missing) {
                 Ok(Some(place)) => {
+                    if plan.group().change == index && shard.touch(places, series.id) {
+                        let what =
+                            What::Touch { cell: place.cell + layout::cells_of(series.shape) };
+                        plan.others.push(Other { group: plan.groups.len() - 1, what });
+                    }
                     if let Err(why) = plan.add(shard, place, series, change, missing) {
                         plan.refuse(index, why);
                     }

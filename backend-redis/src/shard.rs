@@ -9,6 +9,7 @@ use pytheus_core::write_behind::{Batch, ClientId, Position, Shape};
 use pytheus_core::{BackendError, BackendErrorKind};
 use redis::{Cmd, Pipeline, Value};
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 /// So many entries of a dictionary are read at once.
 const PAGE: usize = 1000;
@@ -26,6 +27,8 @@ pub(crate) struct Place {
     tag: u32,
     /// The number of its shard and one; 0 if it is nowhere.
     shard: u32,
+    /// When this client last said that it is in use; the end of all time if nobody wants to know.
+    touched: u32,
 }
 
 /// Where series are, by their number.
@@ -75,6 +78,11 @@ pub(crate) struct Shard {
     pub(crate) keys: Keys,
     number: u32,
     shards: u32,
+    /// After how long series expire that nobody changes.
+    pub(crate) expiry: Option<Duration>,
+    opened: Instant,
+    /// The entry at which to look next whether it has expired.
+    pub(crate) next_to_expire: u32,
     /// 0 if nothing is known of the shard.
     pub(crate) incarnation: u64,
     pub(crate) generation: u64,
@@ -108,11 +116,19 @@ pub(crate) struct Family {
 }
 
 impl Shard {
-    pub(crate) fn new(key_prefix: &str, number: u32, shards: u32) -> Self {
+    pub(crate) fn new(
+        key_prefix: &str,
+        number: u32,
+        shards: u32,
+        expiry: Option<Duration>,
+    ) -> Self {
         Self {
             keys: Keys::new(key_prefix, number),
             number,
             shards,
+            expiry,
+            opened: Instant::now(),
+            next_to_expire: 0,
             incarnation: 0,
             generation: 0,
             stamp: 0,
@@ -312,17 +328,34 @@ impl Shard {
 
     /// Remembers where a series is.
     pub(crate) fn remember(&self, places: &mut Places, id: u32, entry: u32) -> Option<Place> {
-        let Some(Entry::Series { cell, birth, .. }) = self.dictionary.get(entry) else {
+        let Some(Entry::Series { cell, birth, expires, .. }) = self.dictionary.get(entry) else {
             return None;
         };
         let tag = self.dictionary.tag(entry).unwrap_or_default();
-        let place = Place { entry, cell: *cell, birth: *birth, tag, shard: self.number + 1 };
+        let touched = if *expires { 0 } else { u32::MAX };
+        let shard = self.number + 1;
+        let place = Place { entry, cell: *cell, birth: *birth, tag, shard, touched };
         let at = id as usize;
         if places.len() <= at {
             places.resize(at + 1, Place::default());
         }
         places[at] = place;
         Some(place)
+    }
+
+    /// Whether the server is to be told again that a series is in use, which is then taken as told.
+    pub(crate) fn touch(&self, places: &mut Places, id: u32) -> bool {
+        let Some(expiry) = self.expiry else { return false };
+        let now = self.opened.elapsed().as_secs() as u32 + 1;
+        let Some(place) = places.get_mut(id as usize) else { return false };
+        // Rarely enough to cost nothing, often enough to be seen.
+        let is_due = place.touched != u32::MAX
+            && (place.touched == 0
+                || u64::from(now.saturating_sub(place.touched)) >= expiry.as_secs() / 8);
+        if is_due {
+            place.touched = now;
+        }
+        is_due
     }
 
     /// Forgets where series of a family are, because this client removes them.
@@ -436,13 +469,14 @@ impl Shard {
         batch: &Batch<'_>,
         wanted: &[Wanted],
     ) -> Result<Option<Position>, BackendError> {
+        let expires = self.expiry.is_some();
         for wanted in wanted.chunks(AT_ONCE) {
             let mut call = self.call_for(&scripts::REGISTER, batch, None);
             let mut reused = Vec::new();
             for wanted in wanted {
                 let (mut before, mut name) = (Vec::with_capacity(16), Vec::new());
                 let cells = match wanted {
-                    Wanted::Series { shape, .. } => layout::cells_of(*shape),
+                    Wanted::Series { shape, .. } => layout::cells_of(*shape) + u32::from(expires),
                     Wanted::Rare { is_set, .. } => layout::cells_of_field(*is_set),
                 };
                 let free = self.dictionary.take_free(cells);
@@ -450,7 +484,7 @@ impl Shard {
                 let name = match wanted {
                     Wanted::Series { name, created_ms, shape } => {
                         let birth = if free.is_some() { self.generation + 1 } else { 0 };
-                        layout::before_series(&mut before, *created_ms, *shape, birth);
+                        layout::before_series(&mut before, *created_ms, *shape, expires, birth);
                         name
                     }
                     Wanted::Rare { of, is_float, is_set } => {

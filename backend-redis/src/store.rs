@@ -19,6 +19,8 @@ const FIRST_LEASE: Duration = Duration::from_secs(60);
 /// In how many shards the keys of a cluster are unless somebody says otherwise.
 const SHARDS_OF_A_CLUSTER: u32 = 16;
 const MOST_SHARDS: u32 = 4096;
+/// So many calls look for series that have expired, at a time.
+const EXPIRIES: usize = 10;
 /// So many calls sweep at a time.
 const SWEEPS: usize = 100;
 
@@ -69,7 +71,9 @@ impl RedisStore {
         let shards = agree_on_shards(&mut connection, config)?;
         Ok(Self {
             connection,
-            shards: (0..shards).map(|n| Shard::new(&config.key_prefix, n, shards)).collect(),
+            shards: (0..shards)
+                .map(|n| Shard::new(&config.key_prefix, n, shards, config.expire_series))
+                .collect(),
             places: Vec::new(),
             lease: FIRST_LEASE,
             record_lifetime: config.record_lifetime,
@@ -97,14 +101,23 @@ impl RedisStore {
         let Self { connection, shards, places, record_lifetime, .. } = self;
         let shard = &mut shards[shard];
         let mut cursor = if records { b"0".to_vec() } else { Vec::new() };
+        let mut expiring = if shard.expiry.is_some() { EXPIRIES } else { 0 };
         for _ in 0..SWEEPS {
-            if shard.incarnation == 0 || (garbage.is_empty() && cursor.is_empty()) {
+            let is_idle = garbage.is_empty() && cursor.is_empty() && expiring == 0;
+            if shard.incarnation == 0 || is_idle {
                 break;
             }
             let mut call = shard.look(&scripts::SWEEP, None);
             call.arg(&shard.incarnation.to_be_bytes());
             shard.put_known(&mut call);
             call.arg(&cursor).arg(record_lifetime.as_secs_f64()).arg(&fresh().to_be_bytes());
+            call.arg(shard.expiry.unwrap_or_default().as_secs_f64());
+            if expiring > 0 {
+                expiring -= 1;
+                if !shard.put_expiring(&mut call) {
+                    expiring = 0;
+                }
+            }
             let before = garbage.entries.len();
             for number in garbage.entries.split_off(before.saturating_sub(AT_ONCE)) {
                 let Some((cell, cells)) = shard.dictionary.get(number).map(layout::Entry::run)
@@ -156,7 +169,7 @@ fn agree_on_shards(connection: &mut Connection, config: &RedisConfig) -> Result<
         return Ok(recorded);
     }
     let asked = config.shards.unwrap_or(default);
-    match Shard::new(&config.key_prefix, 0, asked).make(connection)? {
+    match Shard::new(&config.key_prefix, 0, asked, None).make(connection)? {
         None => Ok(asked),
         Some(Value::ServerError(e)) => match (e.code(), config.shards) {
             ("PYTHEUSSHARDS", None) => {
@@ -236,10 +249,11 @@ impl Store for RedisStore {
         for shard in &mut self.shards {
             all &= shard.refresh(&mut self.connection, client.id, lease)?;
         }
-        if self.is_to_sweep_records() {
+        let records = self.is_to_sweep_records();
+        if records || self.shards.iter().any(|shard| shard.expiry.is_some()) {
             for at in 0..self.shards.len() {
                 // It is not this client's own, so it does not matter whether it works.
-                let _ = self.sweep(at, Garbage::default(), true);
+                let _ = self.sweep(at, Garbage::default(), records);
             }
         }
         Ok(all)

@@ -4,7 +4,9 @@ mod server;
 
 use pytheus_backend_redis::{RedisConfig, RedisStore};
 use pytheus_core::BackendErrorKind;
-use server::{COUNTER, Sender, Server, add, add_float, describe, series};
+use pytheus_core::write_behind::{Amount, Change, Owner, Store};
+use server::{COUNTER, GAUGE, Sender, Server, add, add_float, block_on, describe, series};
+use std::time::Duration;
 
 #[test]
 fn a_server_that_is_not_there_is_unavailable() {
@@ -32,13 +34,25 @@ fn a_full_server_is_full_and_nothing_is_half_done() {
     let server = Server::start();
     let mut sender = Sender::new(&server);
     let hits = series(0, "hits", "", COUNTER);
-    sender.apply(&[describe("hits"), add(hits, 0, 1)]);
+    let level = series(2, "level", "", GAUGE);
+    let own = Change::Set {
+        series: level,
+        field: 0,
+        owner: Owner::LiveClient,
+        value: Amount::Float(1.0),
+        age: Duration::ZERO,
+    };
+    sender.apply(&[describe("hits"), describe("level"), own, add(hits, 0, 1)]);
     let () = server.command(&["CONFIG", "SET", "maxmemory", "1"]);
     let new = series(1, "hits", "new", COUNTER);
-    for change in [add(hits, 0, 1), add(new, 0, 1), describe("others")] {
+    let note = Change::Note { series: hits, field: 0, text: b"text" };
+    let (drop, remove) = (Change::Drop { family: "hits" }, Change::Remove { series: hits });
+    for change in [add(hits, 0, 1), add(new, 0, 1), note, describe("others"), drop, remove] {
         let error = sender.try_apply(&[change]).unwrap_err();
         assert_eq!(error.kind, BackendErrorKind::Full, "{error}");
     }
+    let client = sender.client.clone();
+    assert!(block_on(sender.store.forget(&client)).is_err());
     assert_eq!(sender.int("hits", ""), Some(1));
     let () = server.command(&["CONFIG", "SET", "maxmemory", "0"]);
     sender.apply(&[add(hits, 0, 1)]);
@@ -87,7 +101,6 @@ fn a_command_that_is_not_permitted_is_named_and_nothing_is_half_done() {
     assert!(refused >= 8, "{refused}");
     let look = admin.look("seconds", "").unwrap();
     let each = commands.len() as i64;
-    use pytheus_core::write_behind::Amount;
     assert_eq!(look.numbers[&0], Amount::Int(1 + each));
     assert_eq!(look.numbers[&1], Amount::Float(each as f64));
 }

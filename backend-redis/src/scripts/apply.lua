@@ -146,6 +146,8 @@ for a = first_other, first_other + (others - 1) * 5, 5 do
   local what = ARGV[a]
   if what == 'N' then
     if call('HSET', NOTES, ARGV[a + 2], ARGV[a + 3]) == 1 then put(NOTE_COUNT, cell(NOTE_COUNT) + 1) end
+  elseif what == 'T' then
+    call('SETRANGE', CELLS, ARGV[a + 2], pack(tonumber(now[1])))
   elseif what == 'K' or what == 'L' then
     local key = what == 'K' and KEPT or LIVE
     make(key)
