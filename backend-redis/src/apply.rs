@@ -8,7 +8,7 @@ use crate::scripts::{self, bytes, int};
 use crate::shard::{AT_ONCE, Answer, Known, Place, Places, Shard};
 use pytheus_core::BackendError;
 use pytheus_core::write_behind::{Amount, Batch, Change, Position, Receipt, Refusal, Series};
-use redis::{Cmd, Pipeline, RedisWrite, ServerErrorKind, ToRedisArgs, ToSingleRedisArg, Value};
+use redis::{Cmd, Pipeline, RedisWrite, ToRedisArgs, ToSingleRedisArg, Value};
 use std::time::Duration;
 
 /// So often it is tried to find series that others remove meanwhile.
@@ -237,7 +237,9 @@ impl Shard {
                 let Some((cell, cells)) = self.dictionary.get(entry).map(Entry::run) else {
                     return;
                 };
-                call.arg("R").arg(entry).arg(layout::free_entry(cell, cells)).arg("").arg("");
+                let tag = self.dictionary.tag(entry).unwrap_or_default();
+                let free = layout::free_entry(cell, cells, tag);
+                call.arg("R").arg(entry).arg(free).arg("").arg("");
             }
             Step::Describe(index) => {
                 if let Change::Describe { family, identity, details, replace } =
@@ -275,16 +277,18 @@ impl Shard {
         for (batch, plan) in batches.iter().zip(&plans) {
             pipeline.add_command(self.command(batch, plan, lease));
         }
-        let replies = connection.send(self.keys.cells().as_bytes(), &pipeline)?;
+        let mut replies = connection.send(self.keys.cells().as_bytes(), &pipeline)?;
+        if replies.first().is_some_and(scripts::is_unknown) {
+            let first = scripts::first_in_full(&pipeline, &scripts::APPLY);
+            replies = connection.send(self.keys.cells().as_bytes(), &first)?;
+        }
         let mut applied = 0;
         for ((batch, plan), reply) in batches.iter().zip(plans).zip(replies) {
             let answer = match reply {
                 Value::Array(answer) => answer,
-                Value::ServerError(e) if e.kind() == Some(ServerErrorKind::NoScript) => {
-                    scripts::load(connection, &self.keys, &scripts::APPLY)?;
-                    break;
-                }
-                Value::ServerError(e) => return Err(server_error(&e)),
+                // The slot went elsewhere meanwhile.
+                unknown if scripts::is_unknown(&unknown) && applied > 0 => break,
+                Value::ServerError(e) => return Err(server_error(connection, &e)),
                 other => return Err(makes_no_sense(&format!("a script answered {other:?}"))),
             };
             match self.answer(places, batch.client.id, answer)? {
@@ -455,6 +459,9 @@ fn put_other(call: &mut Cmd, other: &Other<'_>) {
             let mut bytes = vec![kind];
             bytes.extend_from_slice(&value);
             call.arg(if *live { "L" } else { "K" }).arg(group).arg(field).arg(bytes).arg(*age_ms);
+        }
+        What::Touch { cell } => {
+            call.arg("T").arg(group).arg(offset(*cell)).arg("").arg("");
         }
         What::Note { of, text } => {
             let mut field = Vec::with_capacity(8);

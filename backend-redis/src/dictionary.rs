@@ -8,6 +8,8 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 #[derive(Debug, Default)]
 pub(crate) struct Dictionary {
     entries: Vec<Entry>,
+    /// What tells the calls apart that made them.
+    tags: Vec<u32>,
     /// The hashes of their names.
     hashes: Vec<u128>,
     by_name: HashMap<u128, u32, BuildHasherDefault<AsItIs>>,
@@ -53,6 +55,16 @@ impl Dictionary {
         &self.entries
     }
 
+    /// The tag of an entry.
+    pub(crate) fn tag(&self, entry: u32) -> Option<u32> {
+        self.tags.get(entry as usize).copied()
+    }
+
+    /// The tag of the last entry.
+    pub(crate) fn last_tag(&self) -> u32 {
+        self.tags.last().copied().unwrap_or_default()
+    }
+
     pub(crate) fn get(&self, entry: u32) -> Option<&Entry> {
         self.entries.get(entry as usize)
     }
@@ -65,8 +77,9 @@ impl Dictionary {
     /// An entry that stands behind all others, as it is stored. `None` if it makes no sense.
     #[must_use]
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Option<()> {
-        let (entry, hash) = self.understand(bytes)?;
+        let (entry, tag, hash) = self.understand(bytes)?;
         self.enter(self.len(), &entry, hash);
+        self.tags.push(tag);
         self.entries.push(entry);
         self.hashes.push(hash);
         Some(())
@@ -80,8 +93,9 @@ impl Dictionary {
         if self.by_name.get(old) == Some(&number) {
             self.by_name.remove(old);
         }
-        let (entry, hash) = self.understand(bytes)?;
+        let (entry, tag, hash) = self.understand(bytes)?;
         self.enter(number, &entry, hash);
+        self.tags[at] = tag;
         self.entries[at] = entry;
         self.hashes[at] = hash;
         Some(())
@@ -114,13 +128,12 @@ impl Dictionary {
         matches!(self.get(of.entry), Some(Entry::Series { birth, .. }) if *birth == of.birth)
     }
 
-    fn understand(&self, bytes: &[u8]) -> Option<(Entry, u128)> {
-        let mut entry = Entry::parse(bytes)?;
+    fn understand(&self, bytes: &[u8]) -> Option<(Entry, u32, u128)> {
+        let (mut entry, tag) = Entry::parse(bytes)?;
         if let (Entry::Series { labels, .. }, false) = (&mut entry, self.keeps_labels) {
             *labels = Box::default();
         }
-        let name = 6 + usize::from(bytes[5]);
-        Some((entry, self.hash(&[&bytes[..1], &bytes[name..]])))
+        Some((entry, tag, self.hash(&[&bytes[..1], Entry::name(bytes)])))
     }
 
     fn enter(&mut self, number: u32, entry: &Entry, hash: u128) {

@@ -1,47 +1,18 @@
 //! What a server or the way to it answers when something is wrong, in the backend's words.
 
 use crate::NAME;
+use crate::connection::Connection;
 use pytheus_core::{BackendError, BackendErrorKind};
-use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
+use redis::ServerError;
 
 pub(crate) fn error(kind: BackendErrorKind, message: impl Into<String>) -> BackendError {
     BackendError::new(NAME, kind, message)
 }
 
-/// The connection failed, or could not be made.
-pub(crate) fn client_error(cause: &RedisError) -> BackendError {
-    let kind = match cause.kind() {
-        _ if cause.is_timeout() => BackendErrorKind::TimedOut,
-        ErrorKind::AuthenticationFailed | ErrorKind::Server(ServerErrorKind::NoPerm) => {
-            BackendErrorKind::Denied
-        }
-        ErrorKind::InvalidClientConfig => BackendErrorKind::Other,
-        _ if matches!(cause.code(), Some("NOAUTH" | "WRONGPASS")) => BackendErrorKind::Denied,
-        _ => BackendErrorKind::Unavailable,
-    };
-    error(kind, cause.to_string()).with_source(cause.clone())
-}
-
 /// A command was answered with an error. The details name the command and the key where it matters.
-pub(crate) fn server_error(cause: &ServerError) -> BackendError {
+pub(crate) fn server_error(connection: &Connection, cause: &ServerError) -> BackendError {
     let details = cause.details().unwrap_or_default();
-    let said = format!("{} {details}", cause.code());
     let (kind, message) = match cause.code() {
-        "OOM" => (
-            BackendErrorKind::Full,
-            format!("the server is out of memory: {said}; raise its maxmemory or remove keys"),
-        ),
-        "NOPERM" | "NOAUTH" | "WRONGPASS" => (
-            BackendErrorKind::Denied,
-            format!("the server does not permit it: {said}; give the user the commands and keys"),
-        ),
-        "WRONGTYPE" => (
-            BackendErrorKind::Conflict,
-            format!(
-                "a key is not what this library put there: {said}; \
-                 delete the key or choose another key_prefix"
-            ),
-        ),
         "PYTHEUSFOREIGN" => (
             BackendErrorKind::Corrupt,
             format!(
@@ -63,11 +34,7 @@ pub(crate) fn server_error(cause: &ServerError) -> BackendError {
                  leave `shards` out or say {details}, and open the store again"
             ),
         ),
-        "READONLY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK"
-        | "NOREPLICAS" | "MISCONF" | "BUSY" | "UNKILLABLE" => {
-            (BackendErrorKind::Unavailable, format!("the server does not write now: {said}"))
-        }
-        _ => (BackendErrorKind::Other, format!("the server answered: {said}")),
+        _ => return connection.server_error("the metrics", cause),
     };
     error(kind, message).with_source(cause.clone())
 }

@@ -8,8 +8,9 @@ pub(crate) const CELL: u64 = 8;
 /// Cells of the header of the array of cells.
 pub(crate) const LENGTH: usize = 2;
 pub(crate) const GENERATION: usize = 4;
-pub(crate) const VERSION: usize = 10;
-pub(crate) const SHARDS: usize = 11;
+pub(crate) const STAMP: usize = 5;
+pub(crate) const VERSION: usize = 11;
+pub(crate) const SHARDS: usize = 12;
 
 /// The keys of a shard, in the order in which scripts get them.
 pub(crate) const KEYS: [&str; 8] =
@@ -69,7 +70,16 @@ pub(crate) fn be(bytes: &[u8]) -> Option<u64> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Entry {
     /// A series: its cells and its name.
-    Series { cell: u32, shape: Shape, created_ms: u64, birth: u64, family: u32, labels: Box<str> },
+    Series {
+        cell: u32,
+        shape: Shape,
+        /// Whether one more cell says when it was changed last.
+        expires: bool,
+        created_ms: u64,
+        birth: u64,
+        family: u32,
+        labels: Box<str>,
+    },
     /// A field that few series have.
     Rare { cell: u32, is_float: bool, is_set: bool, of: Reference },
     /// Cells that nobody has.
@@ -131,6 +141,7 @@ pub(crate) fn take_varint(from: &mut &[u8]) -> Option<u64> {
 
 const IS_SET: u8 = 1;
 const IS_FLOAT: u8 = 2;
+const EXPIRES: u8 = 4;
 
 /// The name of a series: its kind, its family and its labels.
 pub(crate) fn series_name(to: &mut Vec<u8>, family: u32, labels: &str) {
@@ -140,11 +151,17 @@ pub(crate) fn series_name(to: &mut Vec<u8>, family: u32, labels: &str) {
 }
 
 /// What stands before the name of a series.
-pub(crate) fn before_series(to: &mut Vec<u8>, created_ms: u64, shape: Shape, birth: u64) {
+pub(crate) fn before_series(
+    to: &mut Vec<u8>,
+    created_ms: u64,
+    shape: Shape,
+    expires: bool,
+    birth: u64,
+) {
     to.extend_from_slice(&created_ms.to_be_bytes()[2..]);
     put_varint(to, u64::from(shape.ints));
     put_varint(to, u64::from(shape.floats));
-    to.push(if shape.is_set { IS_SET } else { 0 });
+    to.push(if shape.is_set { IS_SET } else { 0 } | if expires { EXPIRES } else { 0 });
     if birth > 0 {
         put_varint(to, birth);
     }
@@ -161,9 +178,10 @@ pub(crate) fn before_rare(to: &mut Vec<u8>, is_float: bool, is_set: bool) {
 }
 
 /// The bytes of an entry whose cells nobody has.
-pub(crate) fn free_entry(cell: u32, cells: u32) -> Vec<u8> {
+pub(crate) fn free_entry(cell: u32, cells: u32, tag: u32) -> Vec<u8> {
     let mut bytes = vec![b'F'];
     bytes.extend_from_slice(&cell.to_be_bytes());
+    bytes.extend_from_slice(&tag.to_be_bytes());
     bytes.push(0);
     put_varint(&mut bytes, u64::from(cells));
     bytes
@@ -183,13 +201,16 @@ pub(crate) fn take_reference(mut from: &[u8]) -> Option<Reference> {
 }
 
 impl Entry {
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+    /// The entry and its tag.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<(Self, u32)> {
         let (&kind, rest) = bytes.split_first()?;
         let (cell, rest) = rest.split_first_chunk::<4>()?;
         let cell = u32::from_be_bytes(*cell);
+        let (tag, rest) = rest.split_first_chunk::<4>()?;
+        let tag = u32::from_be_bytes(*tag);
         let (&length, rest) = rest.split_first()?;
         let (mut before, mut name) = rest.split_at_checked(usize::from(length))?;
-        Some(match kind {
+        let entry = match kind {
             b'S' => {
                 let (created, rest) = before.split_first_chunk::<6>()?;
                 before = rest;
@@ -200,9 +221,10 @@ impl Entry {
                 before = rest;
                 let birth = if before.is_empty() { 0 } else { take_varint(&mut before)? };
                 let shape = Shape { ints, floats, is_set: flags & IS_SET != 0 };
+                let expires = flags & EXPIRES != 0;
                 let family = take_varint(&mut name)?.try_into().ok()?;
                 let labels = std::str::from_utf8(name).ok()?.into();
-                Self::Series { cell, shape, created_ms, birth, family, labels }
+                Self::Series { cell, shape, expires, created_ms, birth, family, labels }
             }
             b'X' => {
                 let flags = before.first()?;
@@ -211,13 +233,22 @@ impl Entry {
             }
             b'F' => Self::Free { cell, cells: take_varint(&mut name)?.try_into().ok()? },
             _ => return None,
-        })
+        };
+        Some((entry, tag))
+    }
+
+    /// The bytes of an entry that name it, behind its kind.
+    pub(crate) fn name(bytes: &[u8]) -> &[u8] {
+        let before = bytes.get(9).copied().unwrap_or_default();
+        bytes.get(10 + usize::from(before)..).unwrap_or_default()
     }
 
     /// Where its cells are and how many.
     pub(crate) fn run(&self) -> (u32, u32) {
         match *self {
-            Self::Series { cell, shape, .. } => (cell, cells_of(shape)),
+            Self::Series { cell, shape, expires, .. } => {
+                (cell, cells_of(shape) + u32::from(expires))
+            }
             Self::Rare { cell, is_set, .. } => (cell, cells_of_field(is_set)),
             Self::Free { cell, cells } => (cell, cells),
         }
@@ -228,9 +259,12 @@ impl Entry {
 mod tests {
     use super::*;
 
+    const TAG: u32 = u32::from_be_bytes(*b"abcd");
+
     fn entry(cell: u32, before: &[u8], name: &[u8]) -> Vec<u8> {
         let mut bytes = vec![name[0]];
         bytes.extend_from_slice(&cell.to_be_bytes());
+        bytes.extend_from_slice(b"abcd");
         bytes.push(before.len() as u8);
         bytes.extend_from_slice(before);
         bytes.extend_from_slice(&name[1..]);
@@ -241,34 +275,35 @@ mod tests {
     fn entries_are_read_as_they_were_written() {
         let shape = Shape { ints: 300, floats: 1, is_set: true };
         let (mut before, mut name) = (Vec::new(), Vec::new());
-        before_series(&mut before, 1 << 41, shape, 77);
+        before_series(&mut before, 1 << 41, shape, true, 77);
         series_name(&mut name, 1000, "GET\nß");
         let series = Entry::Series {
             cell: 70_000,
             shape,
+            expires: true,
             created_ms: 1 << 41,
             birth: 77,
             family: 1000,
             labels: "GET\nß".into(),
         };
-        assert_eq!(Entry::parse(&entry(70_000, &before, &name)), Some(series.clone()));
-        assert_eq!(series.run(), (70_000, 602));
+        assert_eq!(Entry::parse(&entry(70_000, &before, &name)), Some((series.clone(), TAG)));
+        assert_eq!(series.run(), (70_000, 603));
 
         let of = Reference { entry: 129, birth: 0, field: 0x8001 };
         let (mut before, mut name) = (Vec::new(), Vec::new());
         before_rare(&mut before, true, false);
         rare_name(&mut name, of);
         let rare = Entry::Rare { cell: 9, is_float: true, is_set: false, of };
-        assert_eq!(Entry::parse(&entry(9, &before, &name)), Some(rare));
+        assert_eq!(Entry::parse(&entry(9, &before, &name)), Some((rare, TAG)));
 
         let free = Entry::Free { cell: 5, cells: 200 };
-        assert_eq!(Entry::parse(&free_entry(5, 200)), Some(free));
+        assert_eq!(Entry::parse(&free_entry(5, 200, 3)), Some((free, 3)));
     }
 
     #[test]
     fn an_entry_that_is_cut_short_is_none() {
         let (mut before, mut name) = (Vec::new(), Vec::new());
-        before_series(&mut before, 5, Shape { ints: 1, floats: 0, is_set: false }, 1);
+        before_series(&mut before, 5, Shape { ints: 1, floats: 0, is_set: false }, false, 1);
         series_name(&mut name, 1, "");
         let whole = entry(3, &before, &name);
         for length in 0..whole.len() {

@@ -1,12 +1,13 @@
 //! How clients are kept and forgotten.
 
 use crate::connection::Connection;
-use crate::layout::owner;
+use crate::layout::{self, Entry, owner};
+use crate::plan::offset;
 use crate::scripts::{self, int};
-use crate::shard::Shard;
+use crate::shard::{AT_ONCE, Shard};
 use pytheus_core::BackendError;
 use pytheus_core::write_behind::ClientId;
-use redis::{Cmd, Pipeline, ServerErrorKind, Value};
+use redis::{Cmd, Pipeline, Value};
 use std::time::Duration;
 
 impl Shard {
@@ -16,17 +17,38 @@ impl Shard {
         &mut self,
         connection: &mut Connection,
     ) -> Result<Option<Value>, BackendError> {
-        loop {
-            let mut pipeline = Pipeline::with_capacity(1);
-            pipeline.add_command(self.call_to_make());
-            match connection.send(self.keys.cells().as_bytes(), &pipeline)?.pop() {
-                Some(Value::ServerError(e)) if e.kind() == Some(ServerErrorKind::NoScript) => {
-                    scripts::load(connection, &self.keys, &scripts::DESCRIBE)?;
-                }
-                Some(Value::Array(_)) => return Ok(None),
-                other => return Ok(other.or(Some(Value::Nil))),
-            }
+        let mut pipeline = Pipeline::with_capacity(1);
+        pipeline.add_command(self.call_to_make());
+        let mut reply = connection.send(self.keys.cells().as_bytes(), &pipeline)?.pop();
+        if reply.as_ref().is_some_and(scripts::is_unknown) {
+            let whole = scripts::first_in_full(&pipeline, &scripts::DESCRIBE);
+            reply = connection.send(self.keys.cells().as_bytes(), &whole)?.pop();
         }
+        match reply {
+            Some(Value::Array(_)) => Ok(None),
+            other => Ok(other.or(Some(Value::Nil))),
+        }
+    }
+
+    /// Names some entries that may have expired; whether there are more.
+    pub(crate) fn put_expiring(&mut self, call: &mut Cmd) -> bool {
+        let from = self.next_to_expire;
+        let entries = self.dictionary.entries().iter().enumerate().skip(from as usize);
+        let mut named = 0;
+        self.next_to_expire = 0;
+        for (number, entry) in entries {
+            if named == AT_ONCE {
+                self.next_to_expire = number as u32;
+                break;
+            }
+            let Entry::Series { expires: true, .. } = entry else { continue };
+            let (cell, cells) = entry.run();
+            let tag = self.dictionary.tag(number as u32).unwrap_or_default();
+            call.arg(format!("E{number}:{}", offset(cell + cells - 1)));
+            call.arg(layout::free_entry(cell, cells, tag));
+            named += 1;
+        }
+        self.next_to_expire != 0
     }
 
     /// Renews the lease of what belongs to a client; whether all of it is there.

@@ -3,6 +3,7 @@
 use crate::layout::{self, CELL, Entry, Reference};
 use crate::shard::{Known, Place, Places, Shard, Wanted};
 use pytheus_core::write_behind::{Amount, Batch, Change, Owner, RARE, Refusal, Series, Shape};
+use std::collections::HashMap;
 use std::collections::HashSet;
 
 /// A batch, ready to be sent, if nothing is missing.
@@ -50,14 +51,16 @@ pub(crate) enum What<'a> {
     Set { cell: u32, value: Amount, age_ms: u64 },
     Own { live: bool, of: Reference, value: Amount, age_ms: u64 },
     Note { of: Reference, text: &'a [u8] },
+    Touch { cell: u32 },
 }
 
 /// Changes that a later one of the same batch makes pointless: those of a series or family before it is
 /// removed.
 #[derive(Debug, Default)]
 pub(crate) struct Pointless<'a> {
-    families: Vec<(usize, &'a str)>,
-    series: Vec<(usize, u32)>,
+    /// Where each is dropped or removed last.
+    families: HashMap<&'a str, usize>,
+    series: HashMap<u32, usize>,
 }
 
 impl<'a> Pointless<'a> {
@@ -65,8 +68,8 @@ impl<'a> Pointless<'a> {
         let mut pointless = Self::default();
         for (index, change) in changes.iter().enumerate() {
             match change {
-                Change::Drop { family } => pointless.families.push((index, family)),
-                Change::Remove { series } => pointless.series.push((index, series.id)),
+                Change::Drop { family } => drop(pointless.families.insert(family, index)),
+                Change::Remove { series } => drop(pointless.series.insert(series.id, index)),
                 _ => {}
             }
         }
@@ -74,11 +77,10 @@ impl<'a> Pointless<'a> {
     }
 
     pub(crate) fn contains(&self, index: usize, change: &Change<'_>) -> bool {
-        !(self.families.is_empty() && self.series.is_empty())
-            && (self.families.iter().any(|&(at, name)| at > index && name == change.family())
-                || change
-                    .series()
-                    .is_some_and(|s| self.series.iter().any(|&(at, id)| at > index && id == s.id)))
+        let is_before = |end: Option<&usize>| end.is_some_and(|end| *end > index);
+        (!self.families.is_empty() && is_before(self.families.get(change.family())))
+            || (!self.series.is_empty()
+                && change.series().is_some_and(|s| is_before(self.series.get(&s.id))))
     }
 }
 
@@ -107,6 +109,11 @@ impl<'a> Plan<'a> {
             }
             match place(shard, places, series, missing) {
                 Ok(Some(place)) => {
+                    if plan.group().change == index && shard.touch(places, series.id) {
+                        let what =
+                            What::Touch { cell: place.cell + layout::cells_of(series.shape) };
+                        plan.others.push(Other { group: plan.groups.len() - 1, what });
+                    }
                     if let Err(why) = plan.add(shard, place, series, change, missing) {
                         plan.refuse(index, why);
                     }

@@ -8,7 +8,7 @@ use crate::scripts::{self, array, bytes, int};
 use crate::shard::{Family, Places, Shard};
 use pytheus_core::BackendError;
 use pytheus_core::write_behind::{Amount, ClientId, Contents, Shape};
-use redis::{Pipeline, ServerErrorKind, Value};
+use redis::{Pipeline, Value};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -30,10 +30,13 @@ struct Chunk {
     ranges: Vec<(u64, u64)>,
 }
 
+/// Chunks, each with the bytes of its ranges.
+type Cells = Vec<(Chunk, Vec<Vec<u8>>)>;
+
 /// What was read beside the dictionary.
 #[derive(Debug, Default)]
 struct Rows {
-    chunks: Vec<(Chunk, Vec<Vec<u8>>)>,
+    chunks: Cells,
     notes: Vec<(Reference, Vec<u8>)>,
     owned: Vec<Owned>,
 }
@@ -143,13 +146,14 @@ impl Shard {
         &self,
         connection: &mut Connection,
         rare: &Rare,
-    ) -> Result<Option<Vec<(Chunk, Vec<Vec<u8>>)>>, BackendError> {
+    ) -> Result<Option<Cells>, BackendError> {
         let chunks = self.chunks(rare);
         for _ in 0..2 {
             let mut pipeline = Pipeline::with_capacity(chunks.len());
             for chunk in &chunks {
                 let mut call = self.look(&scripts::READ, None);
-                call.arg(&self.incarnation.to_be_bytes()).arg(&self.generation.to_be_bytes());
+                call.arg(&self.incarnation.to_be_bytes());
+                self.put_known(&mut call);
                 for (from, to) in &chunk.ranges {
                     call.arg(*from).arg(to - 1);
                 }
@@ -159,17 +163,16 @@ impl Shard {
                 return Ok(Some(Vec::new()));
             }
             let replies = connection.send(self.keys.cells().as_bytes(), &pipeline)?;
-            if let Some(Value::ServerError(e)) = replies.first()
-                && e.kind() == Some(ServerErrorKind::NoScript)
-            {
-                scripts::load(connection, &self.keys, &scripts::READ)?;
+            if replies.iter().any(scripts::is_unknown) {
+                let first = scripts::first_in_full(&pipeline, &scripts::READ);
+                connection.send(self.keys.cells().as_bytes(), &first)?;
                 continue;
             }
             let mut read = Vec::with_capacity(chunks.len());
             for (chunk, reply) in chunks.into_iter().zip(replies) {
                 let Value::Array(answer) = reply else {
                     if let Value::ServerError(e) = reply {
-                        return Err(crate::errors::server_error(&e));
+                        return Err(crate::errors::server_error(connection, &e));
                     }
                     return Err(makes_no_sense("cells"));
                 };
@@ -217,7 +220,6 @@ impl Shard {
                 self.add_rare(chunk, rare);
             }
         }
-        // Series without cells need not be read.
         chunks
     }
 
@@ -235,7 +237,7 @@ impl Shard {
             }
             match &mut chunk.ranges[1..] {
                 [.., last] if from <= last.1 + GAP && to - last.0 <= CHUNK => {
-                    last.1 = to.max(last.1)
+                    last.1 = to.max(last.1);
                 }
                 _ => chunk.ranges.push((from, to)),
             }

@@ -60,29 +60,37 @@ pub(crate) fn run(
 ) -> Result<Vec<Value>, BackendError> {
     let mut pipeline = Pipeline::with_capacity(1);
     pipeline.add_command(call);
-    for _ in 0..3 {
+    for _ in 0..2 {
         let reply = connection.send(keys.cells().as_bytes(), &pipeline)?.pop();
         match reply {
-            Some(Value::ServerError(e)) if e.kind() == Some(ServerErrorKind::NoScript) => {
-                load(connection, keys, script)?;
-            }
-            Some(Value::ServerError(e)) => return Err(server_error(&e)),
+            Some(unknown) if is_unknown(&unknown) => pipeline = first_in_full(&pipeline, script),
+            Some(Value::ServerError(e)) => return Err(server_error(connection, &e)),
             Some(Value::Array(answer)) => return Ok(answer),
             other => return Err(makes_no_sense(&format!("a script answered {other:?}"))),
         }
     }
-    Err(makes_no_sense("the server forgets scripts as soon as they are loaded"))
+    Err(makes_no_sense("the server does not know a script that came with its call"))
 }
 
-/// Makes a script known to the server.
-pub(crate) fn load(
-    connection: &mut Connection,
-    keys: &Keys,
-    script: &Script,
-) -> Result<(), BackendError> {
-    let mut pipeline = Pipeline::with_capacity(1);
-    pipeline.cmd("SCRIPT").arg("LOAD").arg(script.text);
-    plain(connection, keys, &pipeline).map(drop)
+/// Whether the server does not know the script that was called.
+pub(crate) fn is_unknown(reply: &Value) -> bool {
+    matches!(reply, Value::ServerError(e) if e.kind() == Some(ServerErrorKind::NoScript))
+}
+
+/// The first of these calls with the script in it: for a server that does not know the script, and
+/// knows it from then on. To load it beforehand would not do where a slot is on its way from one node to
+/// another.
+pub(crate) fn first_in_full(calls: &Pipeline, script: &Script) -> Pipeline {
+    let mut whole = Pipeline::with_capacity(1);
+    let Some(call) = calls.cmd_iter().next() else { return whole };
+    whole.cmd("EVAL").arg(script.text);
+    // The name of the command and of the script stand before the rest.
+    for arg in call.args_iter().skip(2) {
+        if let redis::Arg::Simple(arg) = arg {
+            whole.arg(arg);
+        }
+    }
+    whole
 }
 
 /// Sends commands of which none may be answered with an error.
@@ -93,7 +101,7 @@ pub(crate) fn plain(
 ) -> Result<Vec<Value>, BackendError> {
     let replies = connection.send(keys.cells().as_bytes(), pipeline)?;
     match replies.iter().find_map(|reply| match reply {
-        Value::ServerError(e) => Some(server_error(e)),
+        Value::ServerError(e) => Some(server_error(connection, e)),
         _ => None,
     }) {
         Some(error) => Err(error),

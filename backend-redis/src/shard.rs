@@ -9,6 +9,7 @@ use pytheus_core::write_behind::{Batch, ClientId, Position, Shape};
 use pytheus_core::{BackendError, BackendErrorKind};
 use redis::{Cmd, Pipeline, Value};
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 /// So many entries of a dictionary are read at once.
 const PAGE: usize = 1000;
@@ -22,8 +23,12 @@ pub(crate) struct Place {
     pub(crate) cell: u32,
     /// When the entry was used for it.
     birth: u64,
+    /// The entry's.
+    tag: u32,
     /// The number of its shard and one; 0 if it is nowhere.
     shard: u32,
+    /// When this client last said that it is in use; the end of all time if nobody wants to know.
+    touched: u32,
 }
 
 /// Where series are, by their number.
@@ -73,9 +78,16 @@ pub(crate) struct Shard {
     pub(crate) keys: Keys,
     number: u32,
     shards: u32,
+    /// After how long series expire that nobody changes.
+    pub(crate) expiry: Option<Duration>,
+    opened: Instant,
+    /// The entry at which to look next whether it has expired.
+    pub(crate) next_to_expire: u32,
     /// 0 if nothing is known of the shard.
     pub(crate) incarnation: u64,
     pub(crate) generation: u64,
+    /// What tells this generation from others of the same number.
+    stamp: u64,
     /// Of the families, as the header had it last.
     pub(crate) version: u64,
     pub(crate) dictionary: Dictionary,
@@ -104,13 +116,22 @@ pub(crate) struct Family {
 }
 
 impl Shard {
-    pub(crate) fn new(key_prefix: &str, number: u32, shards: u32) -> Self {
+    pub(crate) fn new(
+        key_prefix: &str,
+        number: u32,
+        shards: u32,
+        expiry: Option<Duration>,
+    ) -> Self {
         Self {
             keys: Keys::new(key_prefix, number),
             number,
             shards,
+            expiry,
+            opened: Instant::now(),
+            next_to_expire: 0,
             incarnation: 0,
             generation: 0,
+            stamp: 0,
             version: 0,
             dictionary: Dictionary::default(),
             families: HashMap::new(),
@@ -138,7 +159,7 @@ impl Shard {
 
     fn forget_dictionary(&mut self) {
         self.dictionary = Dictionary::new(self.dictionary.keeps_labels());
-        self.generation = 0;
+        (self.generation, self.stamp) = (0, 0);
         self.has_changed = true;
     }
 
@@ -160,22 +181,30 @@ impl Shard {
         };
         call.arg(&batch.follows.incarnation.to_be_bytes());
         call.arg(&batch.follows.number.to_be_bytes());
-        call.arg(&self.generation.to_be_bytes());
+        self.put_known(&mut call);
         call
+    }
+
+    /// What is known of the dictionary.
+    pub(crate) fn put_known(&self, call: &mut Cmd) {
+        let (generation, stamp) = (self.generation.to_be_bytes(), self.stamp.to_be_bytes());
+        call.arg([generation, stamp].concat()).arg(self.dictionary.len());
+        call.arg(&self.dictionary.last_tag().to_be_bytes());
     }
 
     /// A call for nobody, which makes the shard if it is not there.
     pub(crate) fn call_to_make(&self) -> Cmd {
         let mut call = scripts::call(&scripts::DESCRIBE, &self.keys, None);
         call.arg(self.shards).arg(&fresh().to_be_bytes()).arg(&[0; 16]).arg("");
-        call.arg(&[0; 8]).arg(&[0; 8]).arg(&[0; 8]);
+        call.arg(&[0; 8]).arg(&[0; 8]);
+        self.put_known(&mut call);
         call
     }
 
     /// Makes the dictionary remember labels, which means to read it again.
     pub(crate) fn remember_labels(&mut self) {
         self.dictionary = Dictionary::new(true);
-        self.generation = 0;
+        (self.generation, self.stamp) = (0, 0);
         self.has_changed = true;
     }
 
@@ -214,7 +243,8 @@ impl Shard {
         loop {
             let mut call = self.look(&scripts::SYNC, None);
             call.arg(&self.incarnation.to_be_bytes()).arg(self.generation);
-            call.arg(self.dictionary.len()).arg(PAGE);
+            call.arg(self.dictionary.len()).arg(PAGE).arg(&self.stamp.to_be_bytes());
+            call.arg(&self.dictionary.last_tag().to_be_bytes());
             let answer = scripts::run(connection, &self.keys, &scripts::SYNC, call)?;
             match int(answer.first())? {
                 0 => {
@@ -231,6 +261,7 @@ impl Shard {
                         self.reset(places, incarnation);
                     }
                     self.generation = header_cell(head, layout::GENERATION);
+                    self.stamp = header_cell(head, layout::STAMP);
                 }
                 _ => {
                     if self.learn(&answer)? {
@@ -260,6 +291,11 @@ impl Shard {
             .collect();
         for (id, place) in places.iter_mut().enumerate() {
             if place.shard != self.number + 1 {
+                continue;
+            }
+            if self.dictionary.tag(place.entry) != Some(place.tag) {
+                // Lost with the end of the dictionary, not removed.
+                *place = Place::default();
                 continue;
             }
             let is_there = match self.dictionary.get(place.entry) {
@@ -292,16 +328,34 @@ impl Shard {
 
     /// Remembers where a series is.
     pub(crate) fn remember(&self, places: &mut Places, id: u32, entry: u32) -> Option<Place> {
-        let Some(Entry::Series { cell, birth, .. }) = self.dictionary.get(entry) else {
+        let Some(Entry::Series { cell, birth, expires, .. }) = self.dictionary.get(entry) else {
             return None;
         };
-        let place = Place { entry, cell: *cell, birth: *birth, shard: self.number + 1 };
+        let tag = self.dictionary.tag(entry).unwrap_or_default();
+        let touched = if *expires { 0 } else { u32::MAX };
+        let shard = self.number + 1;
+        let place = Place { entry, cell: *cell, birth: *birth, tag, shard, touched };
         let at = id as usize;
         if places.len() <= at {
             places.resize(at + 1, Place::default());
         }
         places[at] = place;
         Some(place)
+    }
+
+    /// Whether the server is to be told again that a series is in use, which is then taken as told.
+    pub(crate) fn touch(&self, places: &mut Places, id: u32) -> bool {
+        let Some(expiry) = self.expiry else { return false };
+        let now = self.opened.elapsed().as_secs() as u32 + 1;
+        let Some(place) = places.get_mut(id as usize) else { return false };
+        // Rarely enough to cost nothing, often enough to be seen.
+        let is_due = place.touched != u32::MAX
+            && (place.touched == 0
+                || u64::from(now.saturating_sub(place.touched)) >= expiry.as_secs() / 8);
+        if is_due {
+            place.touched = now;
+        }
+        is_due
     }
 
     /// Forgets where series of a family are, because this client removes them.
@@ -326,7 +380,7 @@ impl Shard {
             if what[0] == b'e' {
                 let entry = bytes(pair.get(1))?;
                 self.dictionary.replace(number, entry).ok_or_else(|| self.bad_entry(number))?;
-            } else {
+            } else if what[0] == b'f' {
                 for known in self.families.values_mut().filter(|known| **known == Known::Is(number))
                 {
                     *known = Known::Gone;
@@ -337,6 +391,8 @@ impl Shard {
             self.has_changed = true;
         }
         self.generation = int(answer.get(2))? as u64;
+        let stamp = layout::be(bytes(answer.get(5))?);
+        self.stamp = stamp.ok_or_else(|| makes_no_sense("a stamp"))?;
         self.extend(array(answer.get(4))?)?;
         Ok(self.generation == header_cell(head, layout::GENERATION)
             && u64::from(self.dictionary.len()) >= header_cell(head, layout::LENGTH))
@@ -413,14 +469,14 @@ impl Shard {
         batch: &Batch<'_>,
         wanted: &[Wanted],
     ) -> Result<Option<Position>, BackendError> {
+        let expires = self.expiry.is_some();
         for wanted in wanted.chunks(AT_ONCE) {
             let mut call = self.call_for(&scripts::REGISTER, batch, None);
-            call.arg(self.dictionary.len());
             let mut reused = Vec::new();
             for wanted in wanted {
                 let (mut before, mut name) = (Vec::with_capacity(16), Vec::new());
                 let cells = match wanted {
-                    Wanted::Series { shape, .. } => layout::cells_of(*shape),
+                    Wanted::Series { shape, .. } => layout::cells_of(*shape) + u32::from(expires),
                     Wanted::Rare { is_set, .. } => layout::cells_of_field(*is_set),
                 };
                 let free = self.dictionary.take_free(cells);
@@ -428,7 +484,7 @@ impl Shard {
                 let name = match wanted {
                     Wanted::Series { name, created_ms, shape } => {
                         let birth = if free.is_some() { self.generation + 1 } else { 0 };
-                        layout::before_series(&mut before, *created_ms, *shape, birth);
+                        layout::before_series(&mut before, *created_ms, *shape, expires, birth);
                         name
                     }
                     Wanted::Rare { of, is_float, is_set } => {
@@ -438,8 +494,11 @@ impl Shard {
                     }
                 };
                 match free {
-                    Some((entry, cell)) => call.arg(entry).arg(cell),
-                    None => call.arg("").arg(""),
+                    Some((entry, cell)) => {
+                        let tag = self.dictionary.tag(entry).unwrap_or_default();
+                        call.arg(entry).arg(cell).arg(&tag.to_be_bytes())
+                    }
+                    None => call.arg("").arg("").arg(""),
                 };
                 call.arg(cells).arg(&before).arg(name);
             }
@@ -470,7 +529,7 @@ impl Shard {
     }
 }
 
-/// A number for a life of a shard that begins now.
-fn fresh() -> u64 {
+/// A number that nobody drew before: for a life of a shard that begins now, or a change of the dictionary.
+pub(crate) fn fresh() -> u64 {
     (ClientId::random().0 as u64 >> 1).max(1)
 }

@@ -7,7 +7,7 @@ use crate::errors::{error, server_error};
 use crate::layout::{self, Keys, header_cell};
 use crate::read::Garbage;
 use crate::scripts::{self, bytes, int};
-use crate::shard::{AT_ONCE, Places, Shard};
+use crate::shard::{AT_ONCE, Places, Shard, fresh};
 use async_trait::async_trait;
 use pytheus_core::write_behind::{Batch, Client, Contents, Receipt, Store};
 use pytheus_core::{BackendError, BackendErrorKind, ConfigError};
@@ -19,8 +19,10 @@ const FIRST_LEASE: Duration = Duration::from_secs(60);
 /// In how many shards the keys of a cluster are unless somebody says otherwise.
 const SHARDS_OF_A_CLUSTER: u32 = 16;
 const MOST_SHARDS: u32 = 4096;
-/// So many rounds of sweeping follow a read.
-const SWEEPS: usize = 10;
+/// So many calls look for series that have expired, at a time.
+const EXPIRIES: usize = 10;
+/// So many calls sweep at a time.
+const SWEEPS: usize = 100;
 
 /// Numbers in a Redis server or cluster, for [`WriteBehind`](pytheus_core::write_behind).
 ///
@@ -69,7 +71,9 @@ impl RedisStore {
         let shards = agree_on_shards(&mut connection, config)?;
         Ok(Self {
             connection,
-            shards: (0..shards).map(|n| Shard::new(&config.key_prefix, n, shards)).collect(),
+            shards: (0..shards)
+                .map(|n| Shard::new(&config.key_prefix, n, shards, config.expire_series))
+                .collect(),
             places: Vec::new(),
             lease: FIRST_LEASE,
             record_lifetime: config.record_lifetime,
@@ -77,24 +81,51 @@ impl RedisStore {
         })
     }
 
-    /// Frees what a reader found to be garbage, a bounded amount of it.
-    fn sweep(&mut self, shard: usize, mut garbage: Garbage) -> Result<(), BackendError> {
+    /// Whether somebody should look for clients that are long gone, and that is now this one.
+    fn is_to_sweep_records(&mut self) -> bool {
+        let is_due = self.swept.is_none_or(|at| at.elapsed() >= self.record_lifetime / 24);
+        if is_due {
+            self.swept = Some(Instant::now());
+        }
+        is_due
+    }
+
+    /// Frees what a reader found to be garbage, a bounded amount of it, and records of clients that are
+    /// long gone.
+    fn sweep(
+        &mut self,
+        shard: usize,
+        mut garbage: Garbage,
+        records: bool,
+    ) -> Result<(), BackendError> {
         let Self { connection, shards, places, record_lifetime, .. } = self;
         let shard = &mut shards[shard];
-        let is_due = self.swept.is_none_or(|at| at.elapsed() > *record_lifetime / 24);
-        let mut cursor = if is_due { b"0".to_vec() } else { Vec::new() };
+        let mut cursor = if records { b"0".to_vec() } else { Vec::new() };
+        let mut expiring = if shard.expiry.is_some() { EXPIRIES } else { 0 };
         for _ in 0..SWEEPS {
-            if shard.incarnation == 0 || (garbage.is_empty() && cursor.is_empty()) {
+            let is_idle = garbage.is_empty() && cursor.is_empty() && expiring == 0;
+            if shard.incarnation == 0 || is_idle {
                 break;
             }
             let mut call = shard.look(&scripts::SWEEP, None);
-            call.arg(&shard.incarnation.to_be_bytes()).arg(&shard.generation.to_be_bytes());
-            call.arg(&cursor).arg(record_lifetime.as_secs_f64());
+            call.arg(&shard.incarnation.to_be_bytes());
+            shard.put_known(&mut call);
+            call.arg(&cursor).arg(record_lifetime.as_secs_f64()).arg(&fresh().to_be_bytes());
+            call.arg(shard.expiry.unwrap_or_default().as_secs_f64());
+            if expiring > 0 {
+                expiring -= 1;
+                if !shard.put_expiring(&mut call) {
+                    expiring = 0;
+                }
+            }
             let before = garbage.entries.len();
             for number in garbage.entries.split_off(before.saturating_sub(AT_ONCE)) {
-                if let Some((cell, cells)) = shard.dictionary.get(number).map(layout::Entry::run) {
-                    call.arg(format!("R{number}")).arg(layout::free_entry(cell, cells));
-                }
+                let Some((cell, cells)) = shard.dictionary.get(number).map(layout::Entry::run)
+                else {
+                    continue;
+                };
+                let tag = shard.dictionary.tag(number).unwrap_or_default();
+                call.arg(format!("R{number}")).arg(layout::free_entry(cell, cells, tag));
             }
             let before = garbage.notes.len();
             for field in garbage.notes.split_off(before.saturating_sub(AT_ONCE)) {
@@ -138,14 +169,14 @@ fn agree_on_shards(connection: &mut Connection, config: &RedisConfig) -> Result<
         return Ok(recorded);
     }
     let asked = config.shards.unwrap_or(default);
-    match Shard::new(&config.key_prefix, 0, asked).make(connection)? {
+    match Shard::new(&config.key_prefix, 0, asked, None).make(connection)? {
         None => Ok(asked),
         Some(Value::ServerError(e)) => match (e.code(), config.shards) {
             ("PYTHEUSSHARDS", None) => {
                 let recorded = e.details().and_then(|n| n.parse().ok());
-                recorded.ok_or_else(|| server_error(&e))
+                recorded.ok_or_else(|| server_error(connection, &e))
             }
-            _ => Err(server_error(&e)),
+            _ => Err(server_error(connection, &e)),
         },
         Some(other) => {
             let message = format!("a script answered {other:?}");
@@ -203,13 +234,11 @@ impl Store for RedisStore {
     }
 
     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError> {
+        let records = self.is_to_sweep_records();
         for at in 0..self.shards.len() {
             let garbage = self.shards[at].read(&mut self.connection, &mut self.places, into)?;
             // Whoever may read need not be allowed to write.
-            let _ = self.sweep(at, garbage);
-        }
-        if self.swept.is_none_or(|at| at.elapsed() > self.record_lifetime / 24) {
-            self.swept = Some(Instant::now());
+            let _ = self.sweep(at, garbage, records);
         }
         Ok(())
     }
@@ -219,6 +248,13 @@ impl Store for RedisStore {
         let mut all = true;
         for shard in &mut self.shards {
             all &= shard.refresh(&mut self.connection, client.id, lease)?;
+        }
+        let records = self.is_to_sweep_records();
+        if records || self.shards.iter().any(|shard| shard.expiry.is_some()) {
+            for at in 0..self.shards.len() {
+                // It is not this client's own, so it does not matter whether it works.
+                let _ = self.sweep(at, Garbage::default(), records);
+            }
         }
         Ok(all)
     }

@@ -104,8 +104,8 @@ pub struct RedisConfig {
     pub client_name: Option<String>,
     /// What happens when a family is registered that differs from the one of its name in the store.
     pub on_conflict: OnConflict,
-    /// After how long without a change a series is removed for everybody, from 1 s to 3,650 d; never
-    /// unless said otherwise. A series that a process holds a handle of is not removed.
+    /// After how long without a change a series is removed for everybody, in whole seconds, from 1 s to
+    /// 3,650 d; never unless said otherwise. It concerns series that were made with it.
     #[serde(with = "duration::option")]
     pub expire_series: Option<Duration>,
     /// How long what the servers have acknowledged is kept, to give it to them again if they lose it,

@@ -170,7 +170,7 @@ pub(super) fn server_error(
             Denied,
             "; check options \"username\" and \"password\" or \"password_file\"".to_owned(),
         ),
-        "NOPERM" => {
+        _ if code == "NOPERM" || said.contains(IN_SCRIPT) => {
             let user = advice.login.user.as_deref().unwrap_or("default");
             let prefix = advice.key_prefix;
             (Denied, format!("; permit it: ACL SETUSER {user} ~{prefix}* {PERMISSIONS}"))
@@ -186,6 +186,9 @@ pub(super) fn server_error(
     };
     new(kind, format!("{at}: {about}: {said}{todo}"))
 }
+
+/// How the server says that a script may not do something.
+const IN_SCRIPT: &str = "The user executing the script";
 
 /// The words of the server.
 pub(super) fn said(error: &ServerError) -> String {

@@ -8,8 +8,8 @@ try_to_write()
 if not record then enlist(ARGV[3]) end
 
 local ARGV = ARGV
-local ints, floats, others, groups = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12]
-local first_int = 17
+local ints, floats, others, groups = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14]
+local first_int = 19
 local first_float = first_int + ints * 2
 local first_other = first_float + floats * 3
 local now = call('TIME')
@@ -106,7 +106,7 @@ for a = first_int, first_float - 2, 2 do
   count = count + 1
   if count == 1000 and a < first_float - 2 then send() end
 end
-for i, value in ipairs({ARGV[8], now[1]}) do
+for i, value in ipairs({ARGV[10], now[1]}) do
   args[size + 1], args[size + 2], args[size + 3] = 'SET', 'i64', '#' .. (record + 1 + i)
   args[size + 4] = value
   size = size + 4
@@ -136,16 +136,18 @@ local function make(key)
   made[key] = true
   local whose = call('HGET', key, '')
   if whose and whose:sub(1, 8) == incarnation() then return end
-  if key == LIVE and ARGV[14] == '1' then lost = 1 end
+  if key == LIVE and ARGV[16] == '1' then lost = 1 end
   if whose then call('UNLINK', key) end
-  call('HSET', key, '', incarnation() .. ARGV[3] .. ARGV[15])
-  if key == LIVE then call('PEXPIRE', key, ARGV[13]) end
-  if call('SADD', OWNERS, ARGV[16]) == 1 then put(OWNER_COUNT, cell(OWNER_COUNT) + 1) end
+  call('HSET', key, '', incarnation() .. ARGV[3] .. ARGV[17])
+  if key == LIVE then call('PEXPIRE', key, ARGV[15]) end
+  if call('SADD', OWNERS, ARGV[18]) == 1 then put(OWNER_COUNT, cell(OWNER_COUNT) + 1) end
 end
 for a = first_other, first_other + (others - 1) * 5, 5 do
   local what = ARGV[a]
   if what == 'N' then
     if call('HSET', NOTES, ARGV[a + 2], ARGV[a + 3]) == 1 then put(NOTE_COUNT, cell(NOTE_COUNT) + 1) end
+  elseif what == 'T' then
+    call('SETRANGE', CELLS, ARGV[a + 2], pack(tonumber(now[1])))
   elseif what == 'K' or what == 'L' then
     local key = what == 'K' and KEPT or LIVE
     make(key)

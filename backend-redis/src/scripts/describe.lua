@@ -3,7 +3,7 @@
 local refusal = begin()
 if refusal then return refusal end
 local answer, changes = {2}, {}
-if #ARGV < 8 then return answer end
+if #ARGV < 10 then return answer end
 try_to_write()
 
 local function describe(name, identity, details, replace)
@@ -12,7 +12,7 @@ local function describe(name, identity, details, replace)
   if old and old:sub(5, 8 + #identity) == value:sub(1, 4 + #identity) then
     if old:sub(5) ~= value then
       call('HSET', FAMILIES, name, old:sub(1, 4) .. value)
-      put(VERSION, cell(VERSION) + 1)
+      put(VERSION, ARGV[2])
     end
     return (struct.unpack('>I4', old))
   end
@@ -22,23 +22,24 @@ local function describe(name, identity, details, replace)
   local id = cell(NEXT_FAMILY)
   call('HSET', FAMILIES, name, struct.pack('>I4', id) .. value)
   put(NEXT_FAMILY, id + 1)
-  put(VERSION, cell(VERSION) + 1)
+  put(VERSION, ARGV[2])
   if old then
     changes[#changes + 1] = 'f' .. struct.unpack('>I4', old)
   else
+    changes[#changes + 1] = 'n' .. id
     put(FAMILY_COUNT, cell(FAMILY_COUNT) + 1)
   end
   return id
 end
 
-for a = 8, #ARGV, 5 do
+for a = 10, #ARGV, 5 do
   local what = ARGV[a]
   if what == 'D' then
     local old = call('HGET', FAMILIES, ARGV[a + 1])
     if old then
       call('HDEL', FAMILIES, ARGV[a + 1])
       put(FAMILY_COUNT, cell(FAMILY_COUNT) - 1)
-      put(VERSION, cell(VERSION) + 1)
+      put(VERSION, ARGV[2])
       changes[#changes + 1] = 'f' .. struct.unpack('>I4', old)
     end
   elseif what == 'R' then
@@ -48,5 +49,5 @@ for a = 8, #ARGV, 5 do
     answer[#answer + 1] = describe(ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4])
   end
 end
-log(changes)
+log(changes, ARGV[2])
 return answer

@@ -3,6 +3,7 @@
 local problem = enter(tonumber(ARGV[1]), ARGV[2])
 if problem then return problem end
 if head == '' then return {1} end
+try_to_write()
 find(ARGV[3], ARGV[4])
 call('UNLINK', LIVE)
 if call('EXISTS', KEPT) == 0 and call('SREM', OWNERS, ARGV[5]) == 1 then

@@ -1,8 +1,8 @@
 -- In front of every script. LAYOUT.md says what the keys and the cells of the header are.
 local CELLS, NAMES, FAMILIES, NOTES, CLIENTS, OWNERS, CHANGES, SPARE, KEPT, LIVE = unpack(KEYS)
 local MAGIC, HEADER = 'pytheus\1', 128
-local LENGTH, FREE, GENERATION, FAMILY_COUNT, NEXT_FAMILY = 2, 3, 4, 5, 6
-local NOTE_COUNT, CLIENT_COUNT, OWNER_COUNT, VERSION, SHARDS = 7, 8, 9, 10, 11
+local LENGTH, FREE, GENERATION, STAMP, FAMILY_COUNT, NEXT_FAMILY = 2, 3, 4, 5, 6, 7
+local NOTE_COUNT, CLIENT_COUNT, OWNER_COUNT, VERSION, SHARDS = 8, 9, 10, 11, 12
 local ZERO, UNUSED = string.rep('\0', 8), string.rep('\255', 8)
 local call = redis.call
 local head = ''
@@ -13,7 +13,7 @@ local function cell(i) return (struct.unpack('>I8', head, i * 8 + 1)) end
 local function incarnation() return head:sub(9, 16) end
 
 local function put(i, n)
-  local bytes = pack(n)
+  local bytes = type(n) == 'string' and n or pack(n)
   call('SETRANGE', CELLS, i * 8, bytes)
   head = head:sub(1, i * 8) .. bytes .. head:sub(i * 8 + 9)
 end
@@ -118,8 +118,19 @@ local function dismiss(id, at)
   put(CLIENT_COUNT, cell(CLIENT_COUNT) - 1)
 end
 
--- The beginning of every script that changes something for a client:
--- shards, fresh incarnation, client, its record, what it follows: incarnation and number, generation.
+-- Whether the dictionary is what a client thinks it is: generation and stamp are the same, and so is
+-- the last of the entries that it knows. After a restore or a failover the same numbers may mean
+-- something else; stamps and tags do not.
+local function is_known(generation, length, tag)
+  if head:sub(GENERATION * 8 + 1, GENERATION * 8 + 16) ~= generation then return false end
+  if length == '0' then return true end
+  local entry = call('LINDEX', NAMES, tonumber(length) - 1)
+  return entry and entry:sub(6, 9) == tag
+end
+
+-- The beginning of every script that changes something for a client: shards, fresh incarnation, client,
+-- its record, what it follows: incarnation and number; what it knows of the dictionary: generation and
+-- stamp, length, tag of the last entry.
 local function begin()
   local problem = enter(tonumber(ARGV[1]), ARGV[2])
   if problem then return problem end
@@ -127,14 +138,16 @@ local function begin()
   if incarnation() ~= ARGV[5] or number ~= ARGV[6] then
     return {0, incarnation(), number, record or -1}
   end
-  if head:sub(GENERATION * 8 + 1, GENERATION * 8 + 8) ~= ARGV[7] then return {1} end
+  if not is_known(ARGV[7], ARGV[8], ARGV[9]) then return {1} end
   return nil
 end
 
 -- Notes which entries and families are not what they were.
-local function log(changes)
+local function log(changes, stamp)
   if #changes == 0 then return end
+  for i = 1, #changes do changes[i] = changes[i] .. stamp end
   call('RPUSH', CHANGES, unpack(changes))
   call('LTRIM', CHANGES, -4096, -1)
   put(GENERATION, cell(GENERATION) + #changes)
+  put(STAMP, stamp)
 end

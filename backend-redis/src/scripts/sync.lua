@@ -1,20 +1,34 @@
 -- What is new in the dictionary, a page of it. Arguments: shards, nothing, the incarnation, generation
--- and length that are known, and how many entries make a page.
+-- and length that are known, how many entries make a page, the stamp of the generation and the tag of
+-- the last entry.
 local problem = enter(tonumber(ARGV[1]), ARGV[2])
 if problem then return problem end
 if head == '' then return {0} end
-local missed = cell(GENERATION) - tonumber(ARGV[4])
-if incarnation() ~= ARGV[3] or missed < 0 or missed > call('LLEN', CHANGES) then return {1, head} end
 
-local changed, generation = {}, cell(GENERATION)
+local generation, stamp = cell(GENERATION), head:sub(STAMP * 8 + 1, STAMP * 8 + 8)
+local missed = generation - tonumber(ARGV[4])
+local function follows()
+  if incarnation() ~= ARGV[3] or missed < 0 or missed > call('LLEN', CHANGES) then return false end
+  if ARGV[4] ~= '0' then
+    local last = stamp
+    if missed > 0 then last = (call('LINDEX', CHANGES, -missed - 1) or ''):sub(-8) end
+    if last ~= ARGV[7] then return false end
+  end
+  return is_known(head:sub(GENERATION * 8 + 1, GENERATION * 8 + 16), ARGV[5], ARGV[8])
+end
+if not follows() then return {1, head} end
+
+local changed = {}
 if missed > 0 then
   local page = math.min(missed, 200)
   generation = generation - missed + page
   for _, what in ipairs(call('LRANGE', CHANGES, -missed, -missed + page - 1)) do
-    changed[#changed + 1] = what
-    changed[#changed + 1] = what:sub(1, 1) == 'e' and call('LINDEX', NAMES, what:sub(2)) or ''
+    local entry = what:sub(1, -9)
+    stamp = what:sub(-8)
+    changed[#changed + 1] = entry
+    changed[#changed + 1] = entry:sub(1, 1) == 'e' and call('LINDEX', NAMES, entry:sub(2)) or ''
   end
 end
 local known = tonumber(ARGV[5])
 local tail = call('LRANGE', NAMES, known, known + tonumber(ARGV[6]) - 1)
-return {2, head, generation, changed, tail}
+return {2, head, generation, changed, tail, stamp}

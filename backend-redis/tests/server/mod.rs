@@ -33,8 +33,11 @@ impl Server {
         self.open_with(&self.config()).expect("a store")
     }
 
-    pub fn open_with(&self, config: &RedisConfig) -> Result<RedisStore, ConfigError> {
-        RedisStore::open(&self.url(), config)
+    pub fn open_with(&self, config: &RedisConfig) -> Result<RedisStore, BackendError> {
+        RedisStore::open(&self.url(), config).map_err(|error| match error {
+            ConfigError::Backend(error) => error,
+            other => panic!("{other}"),
+        })
     }
 
     pub fn connection(&self) -> redis::Connection {
