@@ -2,7 +2,6 @@
 
 mod server;
 
-use pytheus_backend_redis::RedisStore;
 use server::{COUNTER, HISTOGRAM, Sender, Server, add, add_float, describe, series, wait_until};
 use std::time::Duration;
 

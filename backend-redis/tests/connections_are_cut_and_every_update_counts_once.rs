@@ -21,7 +21,7 @@ fn every_batch_counts_once() {
             let (failures, done) = (&failures, &done);
             scope.spawn(move || {
                 let mut sender = loop {
-                    if let Ok(store) = server.open() {
+                    if let Ok(store) = server.open_with(&server.config()) {
                         break Sender::with(store);
                     }
                 };
