@@ -99,8 +99,7 @@ impl Family {
             entry.change(expiring, live);
             return false;
         }
-        self.last_look(at, labels);
-        self.remove_entry(at, expiring)
+        self.remove_watched(at, labels, || self.remove_entry(at, expiring))
     }
 
     /// Removes what creations left that came too late for [`remove_all`](Self::remove_all).

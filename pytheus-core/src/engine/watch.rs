@@ -4,7 +4,7 @@
 //! saw last in the same order, and a look is a linear pass over both.
 
 use super::Engine;
-use super::entries::{State, state};
+use super::entries::{Key, State, state};
 use super::exemplars;
 use super::place::layout;
 use super::read;
@@ -32,8 +32,15 @@ pub(crate) trait Watcher: Send + Sync {
     /// A series is to be removed everywhere, whether it is here or not.
     fn remove(&self, family: &FamilyId, key: &str);
 
-    /// A series is about to be removed here, because nobody used it: what it holds is final.
-    fn expire(&self, family: &FamilyId, key: &str, look: &Look<'_>);
+    /// A series is about to be removed here, because nobody used it, unless somebody does just now:
+    /// `remove` removes it and says whether it did, and then what it held is final.
+    fn expire(
+        &self,
+        family: &FamilyId,
+        key: &str,
+        look: &Look<'_>,
+        remove: &mut dyn FnMut() -> bool,
+    ) -> bool;
 
     /// A family is to be removed everywhere; whether it was anywhere.
     fn unregister(&self, name: &str) -> bool;
@@ -116,8 +123,8 @@ impl Family {
         FamilyId { at: self.at, registered: self.registered }
     }
 
-    /// Looks at every place in the list of series, in order, and at the numbers of those that are
-    /// shown.
+    /// Looks at the places in the list of series, in order, beginning at `from`, and at the numbers of
+    /// those that are shown, as long as `see` says so.
     ///
     /// The numbers of a counter and of an up-down counter are the whole ones and the sum of fractions;
     /// of a summary, the count and the sum; of a histogram, the buckets and then the sum; of a gauge
@@ -127,13 +134,16 @@ impl Family {
         kind: Kind,
         buckets: usize,
         scratch: &mut LookScratch,
-        mut see: impl FnMut(usize, Option<Look<'_>>),
+        from: usize,
+        mut see: impl FnMut(usize, Option<Look<'_>>) -> bool,
     ) {
         let arena = self.arena();
         let LookScratch { values, stripes } = scratch;
         arena.list_stripes(stripes);
-        for (place, at) in self.body().series.iter(arena).enumerate() {
-            see(place, self.look_at(at, kind, buckets, stripes, values));
+        for (place, at) in self.body().series.iter(arena).enumerate().skip(from) {
+            if !see(place, self.look_at(at, kind, buckets, stripes, values)) {
+                break;
+            }
         }
     }
 
@@ -185,16 +195,33 @@ impl Family {
         })
     }
 
-    /// The numbers of one series that is about to be removed.
-    pub(super) fn last_look(&self, at: u32, key: &str) {
-        let Some(watcher) = &self.engine.watcher else { return };
-        let Some(desc) = self.engine.describe(self.at) else { return };
+    /// Has `remove` remove a series that nobody uses, and whoever watches know what it held; whether it
+    /// did.
+    pub(super) fn remove_watched(
+        &self,
+        at: u32,
+        key: &str,
+        mut remove: impl FnMut() -> bool,
+    ) -> bool {
+        let Some(watcher) = &self.engine.watcher else { return remove() };
+        let Some(desc) = self.engine.describe(self.at) else { return remove() };
         let (kind, buckets) = (desc.identity.kind, desc.identity.buckets.len() + 1);
         let mut scratch = Vec::new();
         let stripes = self.arena().stripes_now();
-        if let Some(look) = self.look_at(at, kind, buckets, &stripes, &mut scratch) {
-            watcher.expire(&self.id(), key, &look);
+        match self.look_at(at, kind, buckets, &stripes, &mut scratch) {
+            Some(look) => watcher.expire(&self.id(), key, &look, &mut remove),
+            None => remove(),
         }
+    }
+
+    /// What tells the series with this key from all others, if there is one that is shown.
+    pub(crate) fn unique_of(&self, key: &str) -> Option<u64> {
+        let arena = self.arena();
+        let key = Key::new(arena, key.as_bytes());
+        let at = self.body().index.locate(arena, key)?;
+        let seen = arena.entry(at).state();
+        (arena.text_is(at, key) && is_still(arena.entry(at), seen) && seen.is_shown())
+            .then(|| unique(seen))
     }
 
     /// Copies the key of a series that was looked at; when it was made, if it is the same still.

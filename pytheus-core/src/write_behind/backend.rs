@@ -112,7 +112,7 @@ impl Backend for WriteBehind {
     }
 
     async fn close(&self) -> Result<(), BackendError> {
-        if self.shared.health.lock().is_closed {
+        if self.shared.is_closed() {
             return Ok(());
         }
         self.shared.ask(|inbox, promise| inbox.close.push(promise)).await

@@ -43,8 +43,8 @@ pub(super) struct Frozen {
     pub(super) deltas: Vec<Delta>,
     /// The number of the batch that was applied before it, once it is acknowledged.
     pub(super) follows: u64,
-    /// Whether it may have reached the store.
-    pub(super) sent: bool,
+    /// When it was sent first: since then it may have reached the store.
+    pub(super) sent: Option<Duration>,
     /// When it was acknowledged.
     pub(super) acknowledged: Duration,
 }
@@ -63,9 +63,15 @@ impl Frozen {
 
     /// How much memory it takes, about.
     pub(super) fn bytes(&self) -> usize {
+        let text = |item: &Item| match item {
+            Item::Remove { family, labels, .. } => family.len() + labels.len(),
+            Item::Drop { family } => family.len(),
+            Item::Describe { .. } | Item::Series { .. } => 0,
+        };
+        let note = |delta: &Delta| if let Delta::Note(_, text) = delta { text.len() } else { 0 };
         size_of::<Self>()
-            + self.items.len() * size_of::<Item>()
-            + self.deltas.len() * size_of::<Delta>()
+            + self.items.iter().map(|item| size_of::<Item>() + text(item)).sum::<usize>()
+            + self.deltas.iter().map(|delta| size_of::<Delta>() + note(delta)).sum::<usize>()
     }
 
     /// The series in it, each with its deltas.
@@ -112,6 +118,10 @@ pub(super) struct Shard {
     pub(super) position: Option<Position>,
     /// When it acknowledged something last.
     pub(super) acknowledged: Option<Duration>,
+    /// The lives of the store in which it acknowledged something.
+    lives: Vec<u64>,
+    /// Whether another client counted for this process before.
+    pub(super) is_renewed: bool,
     pub(super) in_flight: VecDeque<Frozen>,
     /// Acknowledged, oldest first.
     pub(super) window: VecDeque<Frozen>,
@@ -126,6 +136,8 @@ impl Shard {
             client,
             position: None,
             acknowledged: None,
+            lives: Vec::new(),
+            is_renewed: false,
             in_flight: VecDeque::new(),
             window: VecDeque::new(),
             window_bytes: 0,
@@ -160,7 +172,11 @@ impl Shard {
 
     /// Notes that the first batch was applied, and keeps it for the window.
     pub(super) fn keep(&mut self, mut batch: Frozen, now: Duration, window: Duration, most: usize) {
-        batch.follows = self.position.unwrap_or_default().number;
+        let position = self.position.unwrap_or_default();
+        if !self.has_lived_in(position.incarnation) {
+            self.lives.push(position.incarnation);
+        }
+        batch.follows = position.number;
         batch.acknowledged = now;
         self.window_bytes += batch.bytes();
         self.window.push_back(batch);
@@ -177,6 +193,19 @@ impl Shard {
             self.window_bytes -= first.bytes();
             self.window.pop_front();
         }
+    }
+
+    /// Whether this process told something in that life of the store.
+    pub(super) fn has_lived_in(&self, incarnation: u64) -> bool {
+        self.lives.contains(&incarnation)
+    }
+
+    /// Whether a batch may have been applied so long ago that the store forgot who sent it, while
+    /// nothing else tells that it did.
+    pub(super) fn is_uncertain(&self, now: Duration, most_silence: Duration) -> bool {
+        let is_first = self.position.is_some_and(|position| position.number == 0);
+        let sent = self.in_flight.front().and_then(|batch| batch.sent);
+        is_first && sent.is_some_and(|then| now.saturating_sub(then) >= most_silence)
     }
 
     /// Forgets all batches.

@@ -40,6 +40,17 @@ pub(super) fn read(name: &str, identity: &[u8], details: &[u8]) -> Option<Family
     Some(FamilyDesc::new(identity, String::from_utf8(help.to_vec()).ok()?))
 }
 
+/// A family or a series of it as people write it, from its labels as all processes write them.
+pub(super) fn display(identity: &Identity, labels: Option<&str>) -> String {
+    let name = &identity.name;
+    let Some(labels) = labels.filter(|labels| !labels.is_empty()) else { return name.clone() };
+    let Some(names) = &identity.label_names else { return format!("{name}{{{labels}}}") };
+    let mut names = names.clone();
+    names.sort_unstable();
+    let pairs = names.iter().zip(labels.lines()).map(|(name, value)| format!("{name}=\"{value}\""));
+    format!("{name}{{{}}}", pairs.collect::<Vec<_>>().join(","))
+}
+
 /// What all who use the family agree on, with its label names sorted.
 pub(super) fn read_identity(name: &str, identity: &[u8]) -> Option<Identity> {
     decode_identity(name.to_owned(), identity)

@@ -5,13 +5,14 @@ use super::ledger::Limits;
 use super::options::Unavailable;
 use super::outgoing::Answer;
 use super::own;
-use super::receipts::Next;
+use super::receipts::{MOST_SILENCE, Next};
 use super::shared::{Inbox, Shared};
 use super::shown::Shown;
 use super::store::{Batch, Client, Store};
 use super::wait::Promise;
 use crate::backend::{Collection, block_on};
 use crate::{BackendError, BackendErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -63,10 +64,16 @@ struct Flusher<S> {
 impl<S: Store> Flusher<S> {
     fn run(mut self, weak: &Weak<Shared>, first: Option<Promise<Result<(), BackendError>>>) {
         let Some(shared) = weak.upgrade() else { return };
+        // Also if something panics: nobody is to wait for an answer that does not come.
+        let _end = End(weak);
         self.client = Client::new(shared.options.name());
         if let Some(first) = first {
-            let opened = self.ready(&shared);
+            let opened = self.attempt(|flusher| flusher.ready(&shared));
+            let is_over = opened.is_err();
             first.keep(opened);
+            if is_over {
+                return;
+            }
         }
         drop(shared);
         loop {
@@ -91,8 +98,9 @@ impl<S: Store> Flusher<S> {
     /// Flushes, and answers whoever waits.
     fn round(&mut self, shared: &Arc<Shared>, inbox: Inbox) {
         let started = shared.now();
-        let flushed = block_on(self.flush(shared));
-        let interval = shared.options.interval;
+        let flushed = self.attempt(|flusher| block_on(flusher.flush(shared)));
+        // Or else it would do nothing else.
+        let interval = shared.options.interval.max(Duration::from_millis(1));
         match &flushed {
             Ok(refusals) => {
                 let mut health = shared.health.lock();
@@ -121,9 +129,7 @@ impl<S: Store> Flusher<S> {
                 Err(error) => Err(again(error)),
             });
         };
-        if !inbox.collects.is_empty() {
-            self.collect(shared, flushed.as_ref().err(), inbox.collects);
-        }
+        self.collect(shared, flushed.as_ref().err(), inbox.collects);
         inbox.flushes.into_iter().for_each(answer);
         let is_last = inbox.is_abandoned || !inbox.close.is_empty();
         if is_last {
@@ -144,9 +150,16 @@ impl<S: Store> Flusher<S> {
         failure: Option<&BackendError>,
         who: Vec<Promise<Result<Arc<Collection>, BackendError>>>,
     ) {
+        if who.is_empty() {
+            return;
+        }
         let read = match failure {
             Some(error) => Err(again(error)),
-            None => self.read(shared),
+            None => self.attempt(|flusher| flusher.read(shared)).inspect_err(|error| {
+                let mut health = shared.health.lock();
+                health.failures += 1;
+                health.failure = Some(error.to_string());
+            }),
         };
         let read = read.map(Arc::new).or_else(|error| match shared.options.at_scrape {
             Unavailable::Fail => Err(error),
@@ -173,21 +186,37 @@ impl<S: Store> Flusher<S> {
     }
 
     fn close(&mut self, shared: &Shared) {
-        shared.health.lock().is_closed = true;
-        let clients: Vec<_> =
-            shared.ledger.lock().shards.iter().map(|shard| shard.client.clone()).collect();
-        if let Some(mut store) = self.store.take() {
-            for (place, client) in clients.iter().enumerate() {
-                if !clients[..place].contains(client) {
-                    // What is left of the client expires.
-                    let _ = block_on(store.forget(client));
-                }
-            }
-        }
+        let clients = clients(shared);
+        // What is left of the client expires.
+        let _ = self.attempt(|flusher| {
+            let Some(mut store) = flusher.store.take() else { return Ok(()) };
+            clients.iter().try_for_each(|client| block_on(store.forget(client)))
+        });
+    }
+
+    /// Does what calls the store. If that panics, it is an error, and the store is opened anew.
+    fn attempt<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
+        // The ledger is not locked while the store is called, so nothing is left half done.
+        catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|panic| {
+            let store = self.store.take();
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(store)));
+            let why = panic.downcast_ref::<&str>().copied();
+            let why = why.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+            let message = format!("the store panicked: {}", why.unwrap_or("nobody knows why"));
+            Err(BackendError::new(S::NAME, BackendErrorKind::Other, message))
+        })
     }
 
     /// Opens the store, and learns what families there are.
     fn ready(&mut self, shared: &Shared) -> Result<(), BackendError> {
+        if self.store.is_some() && shared.ledger.lock().has_large_numbers() {
+            // A store keeps what it knows of a series under its number for as long as it is open.
+            self.store = None;
+            shared.ledger.lock().renumber();
+        }
         if self.store.is_some() {
             return Ok(());
         }
@@ -219,22 +248,20 @@ impl<S: Store> Flusher<S> {
         let mut refusals = Vec::new();
         for _ in 0..TURNS {
             refusals.clear();
-            let events = std::mem::take(&mut *shared.events.lock());
+            let families = shared.engine.look_at_families();
+            let shards: Vec<_> =
+                families.iter().map(|(desc, _)| store.shard(&desc.identity.name)).collect();
+            // While the store is away they wait where there is a limit to them.
+            let has_room = shared.ledger.lock().on_the_way() < limits.wave;
+            let events = has_room.then(|| shared.events.lock().take());
             let now = shared.now();
-            let mut pass = shared.ledger.lock().begin(
-                &shared.engine,
-                events,
-                |family| store.shard(family),
-                now,
-                &limits,
-            );
+            let mut pass = shared.ledger.lock().begin(families, &shards, events, now, &limits);
             let mut next = send(store, shared, &limits, &mut refusals).await?;
             while next == Next::GoOn && !pass.is_done {
                 shared.ledger.lock().look(&mut pass, &limits);
                 next = send(store, shared, &limits, &mut refusals).await?;
             }
-            if next == Next::GoOn {
-                refresh(store, shared, &mut self.refreshed).await?;
+            if next == Next::GoOn && refresh(store, shared, &mut self.refreshed).await? {
                 return Ok(refusals);
             }
         }
@@ -255,12 +282,17 @@ async fn send<S: Store>(
         let mut last = None;
         loop {
             let (client, position, outgoing) = {
+                let now = shared.now();
                 let mut ledger = shared.ledger.lock();
                 if ledger.is_idle(shard) {
                     break;
                 }
+                if ledger.shards[shard].is_uncertain(now, MOST_SILENCE) {
+                    ledger.renew(shard);
+                    return Ok(Next::LookAgain);
+                }
                 let outgoing = match ledger.shards[shard].position {
-                    Some(_) => Some(ledger.outgoing(shard, PIPELINE)),
+                    Some(_) => Some(ledger.outgoing(shard, PIPELINE, now)),
                     None => None,
                 };
                 let part = &ledger.shards[shard];
@@ -308,31 +340,53 @@ async fn send<S: Store>(
     Ok(Next::GoOn)
 }
 
-/// Renews the lease of what belongs to the client alone, if it is time.
+/// Renews the lease of what belongs to the client alone, if it is time; whether all of that is there.
 async fn refresh<S: Store>(
     store: &mut S,
     shared: &Shared,
     refreshed: &mut Option<Duration>,
-) -> Result<(), BackendError> {
+) -> Result<bool, BackendError> {
     let (now, lease) = (shared.now(), shared.options.lease);
     if refreshed.is_some_and(|then| now.saturating_sub(then) < lease / 4) {
-        return Ok(());
+        return Ok(true);
     }
+    let mut is_there = true;
+    for client in &clients(shared) {
+        let is_kept = store.refresh(client, lease).await?;
+        let mut ledger = shared.ledger.lock();
+        for shard in ledger.shards.iter_mut().filter(|shard| is_kept && shard.client == *client) {
+            // Its record is, too.
+            shard.acknowledged = shard.acknowledged.map(|_| now);
+        }
+        is_there &= is_kept;
+    }
+    *refreshed = Some(now);
+    if !is_there {
+        shared.ledger.lock().tell_all_again();
+    }
+    Ok(is_there)
+}
+
+/// Who this process is for the store: one client, or several if some shards were told by others.
+fn clients(shared: &Shared) -> Vec<Client> {
     let mut clients: Vec<Client> = Vec::new();
     for shard in &shared.ledger.lock().shards {
         if !clients.contains(&shard.client) {
             clients.push(shard.client.clone());
         }
     }
-    let mut is_there = true;
-    for client in &clients {
-        is_there &= store.refresh(client, lease).await?;
+    clients
+}
+
+/// The end of the thread.
+struct End<'a>(&'a Weak<Shared>);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.end();
+        }
     }
-    *refreshed = Some(now);
-    if !is_there {
-        shared.ledger.lock().tell_all_again();
-    }
-    Ok(())
 }
 
 fn refused(name: &'static str, refusals: &[String]) -> BackendError {

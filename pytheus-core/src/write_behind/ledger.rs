@@ -6,7 +6,7 @@
 
 use super::batches::{Frozen, Item, Ref, Shard};
 use super::contents::Contents;
-use super::rows::{Described, FamilyRows};
+use super::rows::{Delta, Described, FamilyRows};
 use super::store::Client;
 use crate::engine::{Engine, Family, Look, LookScratch, WatchedId};
 use crate::visit::{FamilyDesc, Identity};
@@ -32,6 +32,8 @@ pub(super) struct Ledger {
     /// Families whose other descriptions may be replaced.
     pub(super) replacing: HashSet<String>,
     pub(super) totals: Totals,
+    /// What the store would not have, or may not have got, beside the series that there are.
+    pub(super) again: Vec<(usize, Item)>,
 }
 
 /// A series that is gone.
@@ -90,6 +92,21 @@ pub(super) struct Limits {
     pub(super) window_bytes: usize,
 }
 
+/// How many series are looked at under one lock, for which others may wait: a millisecond or two.
+const MOST_LOOKS: usize = 1 << 16;
+
+/// How much more is done under one lock.
+struct Room {
+    changes: usize,
+    looks: usize,
+}
+
+impl Room {
+    fn is_used_up(&self) -> bool {
+        self.changes == 0 || self.looks == 0
+    }
+}
+
 /// A walk through all series, in parts.
 pub(super) struct Pass {
     families: Vec<(FamilyDesc, Family)>,
@@ -104,10 +121,39 @@ impl Ledger {
         self.shards = (0..shards.max(1)).map(|_| Shard::new(client.clone())).collect();
     }
 
-    /// Notes which families others have described.
+    /// Notes which families the store has.
     pub(super) fn learn_families(&mut self, contents: &Contents) {
-        for (name, identity) in contents.identities() {
-            self.known.insert(name.to_owned(), identity);
+        self.known =
+            contents.identities().map(|(name, identity)| (name.to_owned(), identity)).collect();
+    }
+
+    /// Whether so many series came and went that the numbers they have for the store have become
+    /// large.
+    pub(super) fn has_large_numbers(&self) -> bool {
+        /// Too few to care.
+        const FEW: usize = 1 << 18;
+
+        let rows: usize = self.families.iter().flatten().map(|rows| rows.rows().len()).sum();
+        self.next_series as usize > FEW + 4 * (rows + self.departed.len())
+    }
+
+    /// Gives all series new numbers, for a store that is opened anew.
+    pub(super) fn renumber(&mut self) {
+        let next = &mut self.next_series;
+        *next = 0;
+        self.families.iter_mut().flatten().for_each(|rows| rows.renumber(next));
+        for gone in self.departed.values_mut() {
+            gone.series = *next;
+            *next += 1;
+        }
+        let batches = self.shards.iter_mut();
+        let batches = batches.flat_map(|shard| shard.in_flight.iter_mut().chain(&mut shard.window));
+        let items = batches.flat_map(|batch| &mut batch.items);
+        for item in items.chain(self.again.iter_mut().map(|(_, item)| item)) {
+            if let Item::Remove { series, .. } = item {
+                *series = *next;
+                *next += 1;
+            }
         }
     }
 
@@ -124,7 +170,7 @@ impl Ledger {
     // ── forking ─────────────────────────────────────────────────────────────────────────────────
 
     /// Makes room for all that a child will have to note while it cannot have memory.
-    pub(super) fn prepare_fork(&mut self, engine: &Engine) {
+    pub(super) fn prepare_fork(&mut self, engine: &Engine, now: Duration) {
         /// So many series may be made between this and the fork.
         const MORE: usize = 256;
 
@@ -136,20 +182,22 @@ impl Ledger {
             }
         }
         self.scratch.reserve(engine, buckets);
-        let Self { families, scratch, next_series, .. } = self;
+        let Self { families, scratch, next_series, departed, inherited, totals, .. } = self;
         for rows in families.iter_mut().flatten() {
             let family = rows.family.clone();
             let (kind, buckets) = (rows.desc.identity.kind, rows.desc.identity.buckets.len() + 1);
-            family.look(kind, buckets, scratch, |place, look| {
-                let Some(look) = look else { return };
-                // Another series is at a place: the next pass sees to that.
-                if rows.row(place as u32).is_none_or(|row| row.unique == 0) {
-                    rows.occupy(place, &look, *next_series);
-                    *next_series = next_series.wrapping_add(1);
+            family.look(kind, buckets, scratch, 0, |place, look| {
+                let look = look.as_ref();
+                let met = meet(rows, departed, next_series, place, look, totals.passes);
+                if let Some(look) = look {
+                    if met == Met::New && inherited.is_some_and(|then| look.is_older(then)) {
+                        rows.inherit(place, look.values);
+                    }
+                    if look.was_set {
+                        rows.note_set(place, now);
+                    }
                 }
-                if look.was_set {
-                    rows.note_set(place, &look);
-                }
+                true
             });
             rows.reserve(MORE);
         }
@@ -160,8 +208,10 @@ impl Ledger {
     pub(super) fn inherit(&mut self, engine: &Engine) {
         self.inherited = Some(engine.now());
         self.is_inherited = true;
-        let Self { families, scratch, .. } = self;
-        families.iter_mut().flatten().for_each(|rows| rows.inherit_all(scratch));
+        let Self { families, scratch, next_series, .. } = self;
+        for rows in families.iter_mut().flatten() {
+            rows.inherit_all(scratch, next_series);
+        }
     }
 
     /// Forgets what the parent had on its way. Returns whether this is a child that had not done so.
@@ -173,6 +223,7 @@ impl Ledger {
             *shard = Shard::new(client.clone());
         }
         self.departed.clear();
+        self.again.clear();
         self.totals = Totals::default();
         for rows in self.families.iter_mut().flatten() {
             rows.described = Described::No;
@@ -186,26 +237,30 @@ impl Ledger {
     /// of families that are new.
     pub(super) fn begin(
         &mut self,
-        engine: &Engine,
-        events: Vec<Event>,
-        shard_of: impl Fn(&str) -> u32,
+        families: Vec<(FamilyDesc, Family)>,
+        shards: &[u32],
+        events: Option<Vec<Event>>,
         now: Duration,
         limits: &Limits,
     ) -> Pass {
         self.totals.passes += 1;
-        let families = engine.look_at_families();
         for (desc, family) in &families {
             if !self.by_id.contains_key(&family.id()) {
                 self.enter(FamilyRows::new(desc.clone(), family.clone()));
             }
         }
         let most = self.shards.len().saturating_sub(1);
-        for rows in self.families.iter_mut().flatten().filter(|rows| rows.shard.is_none()) {
-            let name = &rows.desc.identity.name;
-            rows.shard = Some((shard_of(name) as usize).min(most));
-            rows.replace = self.replacing.contains(name);
+        for ((_, family), shard) in families.iter().zip(shards) {
+            let at = self.by_id.get(&family.id()).map(|at| *at as usize);
+            if let Some(rows) = at.and_then(|at| self.families[at].as_mut())
+                && rows.shard.is_none()
+            {
+                rows.shard = Some((*shard as usize).min(most));
+                rows.replace = self.replacing.contains(&rows.desc.identity.name);
+            }
         }
-        self.take_events(events, now, limits);
+        let has_events = events.is_some();
+        self.take_events(events.unwrap_or_default(), now, limits.batch);
         self.drop_families(&families);
         for (desc, family) in &families {
             // Another registry, or another program, changed the help.
@@ -223,7 +278,9 @@ impl Ledger {
         self.shards
             .iter_mut()
             .for_each(|shard| shard.expire(now, limits.window, limits.window_bytes));
-        self.forget_departed();
+        if has_events {
+            self.forget_departed();
+        }
         Pass { families, next: 0, row: 0, now, is_done: false }
     }
 
@@ -249,9 +306,10 @@ impl Ledger {
                 Item::Series { at: series, .. } => series.family as usize == at,
                 _ => false,
             };
-            let Some(shard) = rows.shard.and_then(|shard| self.shards.get(shard)) else { continue };
-            let batches = || shard.in_flight.iter().chain(&shard.window);
-            if !batches().any(|batch| batch.items.iter().any(is_named)) {
+            let shard = rows.shard.and_then(|shard| self.shards.get(shard));
+            let mut batches =
+                shard.into_iter().flat_map(|shard| shard.in_flight.iter().chain(&shard.window));
+            if !batches.any(|batch| batch.items.iter().any(is_named)) {
                 self.by_id.remove(&rows.id);
                 self.families[at] = None;
             }
@@ -272,12 +330,16 @@ impl Ledger {
         }
     }
 
-    /// Looks at series from where `pass` stands, until enough changed to be sent.
+    /// How many changes are frozen and not acknowledged.
+    pub(super) fn on_the_way(&self) -> usize {
+        self.shards.iter().flat_map(|shard| &shard.in_flight).map(Frozen::changes).sum()
+    }
+
+    /// Looks at series from where `pass` stands, until enough changed to be sent, or for as long as
+    /// others can be kept waiting.
     pub(super) fn look(&mut self, pass: &mut Pass, limits: &Limits) {
-        let on_the_way = |shards: &[Shard]| -> usize {
-            shards.iter().flat_map(|shard| &shard.in_flight).map(Frozen::changes).sum()
-        };
-        let mut room = limits.wave.saturating_sub(on_the_way(&self.shards));
+        let mut room =
+            Room { changes: limits.wave.saturating_sub(self.on_the_way()), looks: MOST_LOOKS };
         while let Some((_, family)) = pass.families.get(pass.next) {
             let at = self.by_id.get(&family.id()).copied();
             if let Some(at) = at {
@@ -299,9 +361,12 @@ impl Ledger {
         at: u32,
         from: usize,
         now: Duration,
-        room: &mut usize,
+        room: &mut Room,
         limits: &Limits,
     ) -> Option<usize> {
+        if room.is_used_up() {
+            return Some(from);
+        }
         let Self { families, shards, next_series, departed, scratch, inherited, totals, .. } = self;
         let rows = families[at as usize].as_mut()?;
         if rows.described != Described::Yes {
@@ -314,38 +379,19 @@ impl Ledger {
         let mut batch = Frozen::default();
         let mut changes = 0;
         let mut stopped = None;
-        family.look(kind, buckets, scratch, |place, look| {
-            if place < from {
-                return;
+        family.look(kind, buckets, scratch, from, |place, look| {
+            // What was set is noted by whoever looks first, so no look is for nothing.
+            if room.is_used_up() {
+                stopped = Some(place + 1);
             }
-            if stopped.is_some() {
-                // What was set must be seen at the next look.
-                if let Some(look) = look.filter(|look| look.was_set) {
-                    rows.note_set(place, &look);
-                }
-                return;
-            }
-            if *room == 0 {
-                stopped = Some(place);
-                if let Some(look) = look.filter(|look| look.was_set) {
-                    rows.note_set(place, &look);
-                }
-                return;
-            }
-            let Some(look) = look else {
-                depart(rows, departed, place, totals.passes);
-                return;
-            };
-            if rows.row(place as u32).is_none_or(|row| row.unique != look.unique) {
-                depart(rows, departed, place, totals.passes);
-                rows.occupy(place, &look, *next_series);
-                *next_series = next_series.wrapping_add(1);
-                if inherited.is_some_and(|then| look.is_older(then)) {
-                    rows.inherit(place, look.values);
-                }
+            room.looks = room.looks.saturating_sub(1);
+            let met = meet(rows, departed, next_series, place, look.as_ref(), totals.passes);
+            let Some(look) = look else { return stopped.is_none() };
+            if met == Met::New && inherited.is_some_and(|then| look.is_older(then)) {
+                rows.inherit(place, look.values);
             }
             if !has_exemplars && !rows.is_changed(place, &look) {
-                return;
+                return stopped.is_none();
             }
             let before = batch.deltas.len();
             let mut is_told =
@@ -354,18 +400,19 @@ impl Ledger {
                 rows.take_exemplars(place, &look, &mut batch.deltas);
                 is_told |= batch.deltas.len() > before;
             }
-            if !is_told {
-                return;
+            if is_told {
+                let deltas = (batch.deltas.len() - before) as u32;
+                let series = Ref { family: at, row: place as u32, unique: look.unique };
+                batch.items.push(Item::Series { at: series, deltas });
+                let told = deltas.max(1) as usize;
+                changes += told;
+                room.changes = room.changes.saturating_sub(told);
+                if changes >= limits.batch {
+                    shard.freeze(std::mem::take(&mut batch));
+                    changes = 0;
+                }
             }
-            let deltas = (batch.deltas.len() - before) as u32;
-            let series = Ref { family: at, row: place as u32, unique: look.unique };
-            batch.items.push(Item::Series { at: series, deltas });
-            changes += deltas.max(1) as usize;
-            *room = room.saturating_sub(deltas.max(1) as usize);
-            if changes >= limits.batch {
-                shard.freeze(std::mem::take(&mut batch));
-                changes = 0;
-            }
+            stopped.is_none()
         });
         shard.freeze(batch);
         stopped
@@ -373,49 +420,65 @@ impl Ledger {
 
     // ── what looks do not show ──────────────────────────────────────────────────────────────────
 
-    fn take_events(&mut self, events: Vec<Event>, now: Duration, limits: &Limits) {
-        // What comes after the removal of a series is another series, so the order among them says
-        // nothing, and once is enough.
-        let mut removed = HashSet::new();
-        let mut batches: Vec<Frozen> = self.shards.iter().map(|_| Frozen::default()).collect();
+    fn take_events(&mut self, events: Vec<Event>, now: Duration, most: usize) {
+        let mut told = Told::new(self.shards.len(), most);
+        for (shard, item) in std::mem::take(&mut self.again) {
+            told.push(&mut self.shards, shard, None, item, &[]);
+        }
+        // Where the series of a family are, for those families that it is asked of.
+        let mut places: HashMap<u32, HashMap<u64, usize>> = HashMap::new();
         for event in events {
             match event {
                 Event::Unregister { name } => {
                     self.known.remove(&*name);
                     for shard in self.shards_of(&name) {
-                        batches[shard].items.push(Item::Drop { family: name.clone() });
+                        let item = Item::Drop { family: name.clone() };
+                        told.push(&mut self.shards, shard, None, item, &[]);
+                    }
+                    // A family of that name that was registered meanwhile, and told of already.
+                    let anew = self.families.iter_mut().flatten();
+                    for rows in anew.filter(|rows| rows.desc.identity.name == *name) {
+                        rows.start_over(true);
+                        rows.described = Described::No;
                     }
                 }
                 Event::Remove { family, key } => {
-                    let Some(at) = self.by_id.get(&family) else { continue };
-                    let Some(rows) = &self.families[*at as usize] else { continue };
-                    let (Some(shard), shape) = (rows.shard, rows.shape) else { continue };
-                    let name = rows.desc.identity.name.as_str().into();
-                    let labels = shared_key(rows, &key).into();
-                    if removed.insert((family, key)) {
-                        let series = self.next_series;
-                        self.next_series = self.next_series.wrapping_add(1);
-                        batches[shard].items.push(Item::Remove {
-                            family: name,
-                            labels,
-                            shape,
-                            series,
-                        });
-                        if batches[shard].items.len() >= limits.batch {
-                            self.shards[shard].freeze(std::mem::take(&mut batches[shard]));
-                        }
+                    let Some(at) = self.by_id.get(&family).copied() else { continue };
+                    let Some(rows) = &mut self.families[at as usize] else { continue };
+                    let Some(shard) = rows.shard else { continue };
+                    // Another series with these labels that was made, and told of, meanwhile.
+                    if let Some(unique) = rows.family.unique_of(&key)
+                        && let Some(place) = places_of(&mut places, at, rows).get(&unique)
+                    {
+                        rows.tell_whole(*place);
                     }
+                    let item = Item::Remove {
+                        family: rows.desc.identity.name.as_str().into(),
+                        labels: shared_key(rows, &key).into(),
+                        shape: rows.shape,
+                        series: self.next_series,
+                    };
+                    self.next_series = self.next_series.wrapping_add(1);
+                    told.push(&mut self.shards, shard, Some((family, key)), item, &[]);
                 }
                 Event::Expire { family, key, at, unique, values, was_set, created } => {
                     let Some(index) = self.by_id.get(&family).copied() else { continue };
                     let look = Look::of_parts(at, unique, &values, was_set, created);
-                    self.take_last(index, &look, &key, now);
+                    let Some(rows) = &mut self.families[index as usize] else { continue };
+                    let place = places_of(&mut places, index, rows).remove(&unique);
+                    let mut deltas = Vec::new();
+                    let (row, is_told) =
+                        self.take_last(index, place, &look, &key, now, &mut deltas);
+                    let Some(rows) = &self.families[index as usize] else { continue };
+                    if let Some(shard) = rows.shard.filter(|_| is_told) {
+                        let at = Ref { family: index, row, unique };
+                        let item = Item::Series { at, deltas: deltas.len() as u32 };
+                        told.push(&mut self.shards, shard, Some((family, key)), item, &deltas);
+                    }
                 }
             }
         }
-        for (shard, batch) in self.shards.iter_mut().zip(batches) {
-            shard.freeze(batch);
-        }
+        told.end(&mut self.shards);
     }
 
     fn shards_of(&self, name: &str) -> Vec<usize> {
@@ -431,48 +494,45 @@ impl Ledger {
         if known.is_empty() { (0..self.shards.len()).collect() } else { known }
     }
 
-    /// Takes what a series held that expired.
-    fn take_last(&mut self, index: u32, look: &Look<'_>, key: &str, now: Duration) {
-        let Some(rows) = &mut self.families[index as usize] else { return };
-        let labels: Box<str> = shared_key(rows, key).into();
-        let place = rows.rows().iter().position(|row| row.unique == look.unique);
-        let place = match (place, self.departed.get(&look.unique)) {
-            (Some(place), _) => place,
+    /// Takes what a series held that expired; at which row it was, and whether that is to be told.
+    fn take_last(
+        &mut self,
+        family: u32,
+        place: Option<usize>,
+        look: &Look<'_>,
+        key: &str,
+        now: Duration,
+        deltas: &mut Vec<Delta>,
+    ) -> (u32, bool) {
+        let Self { families, departed, next_series, inherited, totals, .. } = self;
+        let Some(rows) = &mut families[family as usize] else { return (NO_ROW, false) };
+        let (series, taken, is_told) = match (place, departed.get(&look.unique)) {
+            (Some(place), _) => {
+                let is_told = rows.take(place, look, now, deltas);
+                let Some((row, taken)) = rows.vacate(place) else { return (NO_ROW, false) };
+                (row.series, taken, is_told)
+            }
+            // A look found it gone before the word came. What it held is all there is.
             (None, Some(gone)) => {
-                // A look found it gone before the word came. What it held is all there is.
-                let place = rows.rows().len();
-                rows.occupy(place, look, gone.series);
-                rows.restore(place, &gone.taken);
-                place
+                let (is_told, taken) =
+                    rows.take_gone(look, gone.series, Some(&gone.taken), now, deltas);
+                (gone.series, taken, is_told)
+            }
+            // It was made since the last look; or this is a child and its parent tells.
+            (None, None) if inherited.is_some_and(|then| look.is_older(then)) => {
+                return (NO_ROW, false);
             }
             (None, None) => {
-                let place = rows.rows().len();
-                rows.occupy(place, look, self.next_series);
-                self.next_series = self.next_series.wrapping_add(1);
-                place
+                let series = *next_series;
+                *next_series = next_series.wrapping_add(1);
+                let (is_told, taken) = rows.take_gone(look, series, None, now, deltas);
+                (series, taken, is_told)
             }
         };
-        let mut batch = Frozen::default();
-        let is_told = rows.take(place, look, now, &mut batch.deltas);
-        let (row, taken) = match rows.vacate(place) {
-            Some(gone) => gone,
-            None => return,
-        };
-        let at = Ref { family: index, row: place as u32, unique: look.unique };
-        self.departed.insert(
-            look.unique,
-            Departed {
-                series: row.series,
-                taken,
-                labels: Some((labels, look.created())),
-                pass: self.totals.passes,
-            },
-        );
-        if let Some(shard) = rows.shard.filter(|_| is_told) {
-            let deltas = batch.deltas.len() as u32;
-            batch.items.push(Item::Series { at, deltas });
-            self.shards[shard].freeze(batch);
-        }
+        let labels = Some((shared_key(rows, key).into(), look.created()));
+        let gone = Departed { series, taken, labels, pass: totals.passes };
+        departed.insert(look.unique, gone);
+        (place.map_or(NO_ROW, |place| place as u32), is_told)
     }
 
     /// Forgets series that are gone and in no batch.
@@ -491,6 +551,97 @@ impl Ledger {
         // Word of the end of one may come a little later than the look that found it gone.
         self.departed.retain(|unique, gone| named.contains(unique) || gone.pass + 1 >= pass);
     }
+}
+
+/// The row of a series that has none.
+const NO_ROW: u32 = u32::MAX;
+
+/// What came to be told of beside the looks, in the order in which it happened.
+struct Told {
+    /// The most changes in a batch.
+    most: usize,
+    batches: Vec<Frozen>,
+    changes: Vec<usize>,
+    /// The series in each batch, of which all changes must stand together.
+    named: Vec<HashSet<(WatchedId, Box<str>)>>,
+}
+
+impl Told {
+    fn new(shards: usize, most: usize) -> Self {
+        let batches = (0..shards).map(|_| Frozen::default()).collect();
+        Self { most, batches, changes: vec![0; shards], named: vec![HashSet::new(); shards] }
+    }
+
+    fn push(
+        &mut self,
+        shards: &mut [Shard],
+        shard: usize,
+        series: Option<(WatchedId, Box<str>)>,
+        item: Item,
+        deltas: &[Delta],
+    ) {
+        let Some(part) = shards.get_mut(shard) else { return };
+        let named = &mut self.named[shard];
+        let comes_again = series.is_some_and(|series| !named.insert(series));
+        if comes_again || matches!(item, Item::Drop { .. }) || self.changes[shard] >= self.most {
+            part.freeze(std::mem::take(&mut self.batches[shard]));
+            self.changes[shard] = 0;
+            if !comes_again {
+                named.clear();
+            }
+        }
+        self.changes[shard] += deltas.len().max(1);
+        self.batches[shard].items.push(item);
+        self.batches[shard].deltas.extend_from_slice(deltas);
+    }
+
+    fn end(self, shards: &mut [Shard]) {
+        shards.iter_mut().zip(self.batches).for_each(|(shard, batch)| shard.freeze(batch));
+    }
+}
+
+/// Where the series of a family are in its rows.
+fn places_of<'a>(
+    places: &'a mut HashMap<u32, HashMap<u64, usize>>,
+    family: u32,
+    rows: &FamilyRows,
+) -> &'a mut HashMap<u64, usize> {
+    places.entry(family).or_insert_with(|| {
+        let rows = rows.rows().iter().enumerate();
+        rows.filter(|(_, row)| row.unique != 0).map(|(place, row)| (row.unique, place)).collect()
+    })
+}
+
+/// Sees to it that the row at `place` is that of the series there, if there is one.
+fn meet(
+    rows: &mut FamilyRows,
+    departed: &mut HashMap<u64, Departed>,
+    next_series: &mut u32,
+    place: usize,
+    look: Option<&Look<'_>>,
+    pass: u64,
+) -> Met {
+    let here = rows.row(place as u32).map_or(0, |row| row.unique);
+    match look {
+        Some(look) if here == look.unique => Met::Again,
+        Some(look) => {
+            depart(rows, departed, place, pass);
+            rows.occupy(place, look, *next_series);
+            *next_series = next_series.wrapping_add(1);
+            Met::New
+        }
+        None => {
+            depart(rows, departed, place, pass);
+            Met::Nothing
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Met {
+    Nothing,
+    New,
+    Again,
 }
 
 fn depart(rows: &mut FamilyRows, departed: &mut HashMap<u64, Departed>, place: usize, pass: u64) {

@@ -39,10 +39,6 @@ struct SeriesSpec {
 }
 
 impl Outgoing {
-    pub(super) fn is_empty(&self) -> bool {
-        self.batches.is_empty()
-    }
-
     /// The number of the batch at `place`.
     pub(super) fn number(&self, place: usize) -> Option<u64> {
         self.batches.get(place).map(|(number, _)| *number)
@@ -53,6 +49,18 @@ impl Outgoing {
         let (_, changes) = self.batches.get(place)?;
         let at = changes.start.checked_add(change).filter(|at| *at < changes.end)?;
         Some(self.items[at] as usize)
+    }
+
+    /// The labels of the series that such a change is about, as all processes write them.
+    pub(super) fn labels(&self, place: usize, change: usize) -> Option<&str> {
+        let (_, changes) = self.batches.get(place)?;
+        let at = changes.start.checked_add(change).filter(|at| *at < changes.end)?;
+        match &self.changes[at] {
+            Spec::Remove(spec) | Spec::Touch(spec) | Spec::Delta(spec, _) => {
+                Some(&self.text[spec.labels.clone()])
+            }
+            Spec::Describe { .. } | Spec::Drop { .. } => None,
+        }
     }
 
     /// Has `send` called with the batches.
@@ -134,12 +142,12 @@ impl Outgoing {
 
 impl Ledger {
     /// The first batches that wait for a shard, at most so many.
-    pub(super) fn outgoing(&mut self, shard: usize, most: usize) -> Outgoing {
+    pub(super) fn outgoing(&mut self, shard: usize, most: usize, now: Duration) -> Outgoing {
         let mut outgoing = Outgoing::default();
         let mut key = Vec::new();
         let mut batches = std::mem::take(&mut self.shards[shard].in_flight);
         for batch in batches.iter_mut().take(most) {
-            batch.sent = true;
+            batch.sent.get_or_insert(now);
             let first = outgoing.changes.len();
             self.write(batch, &mut outgoing, &mut key);
             outgoing.batches.push((batch.number, first..outgoing.changes.len()));
@@ -256,6 +264,9 @@ impl Ledger {
             && rows.described == Described::Sent
         {
             rows.described = Described::Yes;
+            // Once is what was asked for.
+            rows.replace = false;
+            self.replacing.remove(&rows.desc.identity.name);
             self.known.insert(rows.desc.identity.name.clone(), rows.desc.identity.clone());
         }
     }

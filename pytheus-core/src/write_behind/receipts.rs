@@ -1,11 +1,12 @@
 //! What the store's answers mean: applied, refused, lost.
 
-use super::batches::Item;
+use super::batches::{Frozen, Item};
 use super::description;
 use super::ledger::{Ledger, Limits};
 use super::outgoing::Answer;
 use super::rows::{Delta, Described};
 use super::store::{Client, Position, Receipt, Refusal};
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 /// What to do after receipts were looked at.
@@ -19,7 +20,7 @@ pub(super) enum Next {
 
 /// A client that was acknowledged longer ago than that, by its own clock, and of which the store knows
 /// nothing, was forgotten. Records of clients live twice as long.
-const MOST_SILENCE: Duration = Duration::from_secs(12 * 60 * 60);
+pub(super) const MOST_SILENCE: Duration = Duration::from_secs(12 * 60 * 60);
 
 impl Ledger {
     /// Notes what a shard answered to being asked where it stands.
@@ -76,7 +77,10 @@ impl Ledger {
         let part = &mut self.shards[shard];
         let is_ours = |number| number <= holds.number;
         let known = part.position.is_some_and(|position| position.number == holds.number)
-            || part.in_flight.iter().any(|batch| batch.number == holds.number && batch.sent);
+            || part
+                .in_flight
+                .iter()
+                .any(|batch| batch.number == holds.number && batch.sent.is_some());
         if !known {
             // Somebody else sends under our name.
             self.renew(shard);
@@ -107,14 +111,23 @@ impl Ledger {
         now: Duration,
     ) -> Option<Next> {
         if holds.incarnation != position.incarnation {
-            self.start_over(shard, holds);
+            let part = &self.shards[shard];
+            let may_hold_ours =
+                holds.number != 0 || part.is_renewed && part.has_lived_in(holds.incarnation);
+            if may_hold_ours {
+                // An earlier life came back, with some of what was told in it, nobody knows how much.
+                self.totals.gaps += 1;
+                self.renew(shard);
+            } else {
+                self.start_over(shard, holds, true);
+            }
         } else if holds.number >= position.number {
             return None;
         } else if holds.number == 0 {
             let silence = self.shards[shard].acknowledged.map(|then| now.saturating_sub(then));
             if silence.is_some_and(|silence| silence < MOST_SILENCE) {
                 // Nothing that we told is there: where the number is lost, so is what it guards.
-                self.start_over(shard, holds);
+                self.start_over(shard, holds, false);
             } else {
                 self.renew(shard);
             }
@@ -128,17 +141,15 @@ impl Ledger {
         Some(Next::LookAgain)
     }
 
-    /// Everything is told again, to a store that holds nothing of it.
-    fn start_over(&mut self, shard: usize, holds: Position) {
+    /// Everything is told again, to a store that holds nothing of it; nor of what clients told that
+    /// this process was before, if it is empty.
+    fn start_over(&mut self, shard: usize, holds: Position, is_empty: bool) {
         let part = &mut self.shards[shard];
         part.clear();
-        if holds.number != 0 {
-            // It knows this client from another life.
-            part.client = Client::new(part.client.name.clone());
-        }
+        part.is_renewed &= !is_empty;
         part.position = Some(Position { number: 0, ..holds });
         for rows in self.families.iter_mut().flatten().filter(|rows| rows.shard == Some(shard)) {
-            rows.start_over();
+            rows.start_over(is_empty);
             rows.described = Described::No;
         }
     }
@@ -149,14 +160,21 @@ impl Ledger {
         part.client = Client::new(part.client.name.clone());
         part.position = None;
         part.acknowledged = None;
+        part.is_renewed = true;
         // What may have been applied, without anybody being able to say so, must not be applied twice.
-        let before = part.in_flight.len();
-        part.in_flight.retain(|batch| !batch.sent);
-        let is_lost = part.in_flight.len() < before;
-        let waiting = std::mem::take(&mut part.in_flight);
+        let (sent, waiting): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut part.in_flight).into_iter().partition(|batch| batch.sent.is_some());
         part.clear();
         part.in_flight = waiting;
-        self.totals.gaps += u64::from(is_lost);
+        let counts =
+            |batch: &Frozen| batch.deltas.iter().any(|delta| matches!(delta, Delta::Add(..)));
+        self.totals.gaps += u64::from(sent.iter().any(counts));
+        // What is removed twice is removed.
+        for item in sent.into_iter().flat_map(|batch| batch.items) {
+            if matches!(item, Item::Remove { .. } | Item::Drop { .. }) {
+                self.again.push((shard, item));
+            }
+        }
         for rows in self.families.iter_mut().flatten().filter(|rows| rows.shard == Some(shard)) {
             rows.settle();
             rows.described = Described::No;
@@ -178,6 +196,11 @@ impl Ledger {
         receipt: &Receipt,
         refusals: &mut Vec<String>,
     ) -> Next {
+        let is_about = |(change, _): &(usize, Refusal)| answer.sent.item(place, *change).is_some();
+        if !receipt.refused.iter().any(is_about) {
+            // It makes no sense, and is the same as no answer.
+            return Next::GoOn;
+        }
         let Some(batch) = self.shards[shard].in_flight.pop_front() else { return Next::GoOn };
         let mut next = Next::GoOn;
         let mut items = Vec::new();
@@ -191,15 +214,23 @@ impl Ledger {
             let family = match &batch.items[item] {
                 Item::Describe { family } => Some(*family),
                 Item::Series { at, .. } => Some(at.family),
-                _ => None,
+                Item::Remove { family, .. } | Item::Drop { family } => {
+                    if let Refusal::Other(_) = why {
+                        refusals.push(format!("removing from {family}: {why}"));
+                        self.again.push((shard, batch.items[item].clone()));
+                    }
+                    None
+                }
             };
             let rows = family.and_then(|family| self.families[family as usize].as_mut());
             let Some(rows) = rows else { continue };
             let name = &rows.desc.identity.name;
+            let shown =
+                description::display(&rows.desc.identity, answer.sent.labels(place, *change));
             match why {
                 Refusal::Conflict { identity } => {
                     rows.described = Described::Conflict;
-                    refusals.push(format!("{name:?}: {why}"));
+                    refusals.push(format!("{shown}: {why}"));
                     if let Some(there) = description::read_identity(name, identity) {
                         self.known.insert(name.clone(), there);
                     }
@@ -208,14 +239,22 @@ impl Ledger {
                     rows.described = Described::No;
                     next = Next::LookAgain;
                 }
-                Refusal::Other(_) => refusals.push(format!("{name:?}: {why}")),
+                Refusal::Other(_) => {
+                    refusals.push(format!("{shown}: {why}"));
+                    if let Item::Describe { .. } = batch.items[item] {
+                        rows.described = Described::No;
+                    }
+                }
             }
         }
-        let families = &mut self.families;
+        let Self { families, totals, .. } = self;
         let left = batch.split(&items, |item, deltas| {
             if let Item::Series { at, .. } = item
                 && let Some(rows) = &mut families[at.family as usize]
             {
+                let is_here = rows.row(at.row).is_some_and(|row| row.unique == at.unique);
+                // There is nothing any more that it could be put back to.
+                totals.gaps += u64::from(!is_here && !deltas.is_empty());
                 rows.put_back_touch(at.row, at.unique);
                 deltas.iter().for_each(|delta: &Delta| rows.put_back(at.row, at.unique, delta));
             }
@@ -229,6 +268,7 @@ impl Ledger {
         if removed.is_empty() {
             return;
         }
+        let removed: HashSet<u32> = removed.iter().copied().collect();
         for rows in self.families.iter_mut().flatten().filter(|rows| rows.shard == Some(shard)) {
             let places: Vec<u32> = (0..)
                 .zip(rows.rows())

@@ -43,8 +43,14 @@ pub(super) struct FamilyRows {
     rows: Vec<Row>,
     /// What was put into batches, row by row.
     taken: Vec<u64>,
-    /// What was not counted by this client: row by row, but nothing if that is zero everywhere.
+    /// What was not counted by this process, or was removed: row by row, but nothing if that is zero
+    /// everywhere.
     floor: Vec<u64>,
+    /// What this process told as another client, to a store that may still hold it: likewise. Of
+    /// gauges that clients have one by one, what that came to.
+    settled: Vec<u64>,
+    /// When gauges and state sets were set last, row by row.
+    set_at: Vec<Duration>,
     /// When the exemplars were made that were put into batches.
     exemplars: HashMap<(u32, u16), SystemTime>,
 }
@@ -77,6 +83,8 @@ const ANNOUNCED: u8 = 1;
 const IS_SET: u8 = 1 << 1;
 /// It was set once.
 const WAS_SET: u8 = 1 << 2;
+/// Its value, which belongs to the client, was told.
+const WAS_TOLD: u8 = 1 << 3;
 
 /// What changed of one series.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,6 +127,8 @@ impl FamilyRows {
             rows: Vec::new(),
             taken: Vec::new(),
             floor: Vec::new(),
+            settled: Vec::new(),
+            set_at: Vec::new(),
             exemplars: HashMap::new(),
             desc,
         }
@@ -144,6 +154,22 @@ impl FamilyRows {
         if self.floor.capacity() < self.taken.capacity() {
             self.floor.reserve_exact(self.taken.capacity() - self.floor.len());
         }
+        if !self.settled.is_empty() {
+            self.settled.reserve(self.taken.capacity() - self.settled.len());
+        }
+        if self.shape.is_set {
+            self.set_at.reserve(self.rows.capacity() - self.set_at.len());
+        }
+    }
+
+    /// Whether there is a row for `place`, or can be without more memory.
+    fn has_room(&self, place: usize) -> bool {
+        place < self.rows.len()
+            || place < self.rows.capacity()
+                && (place + 1) * self.width() <= self.taken.capacity().min(self.floor.capacity())
+                && (self.settled.is_empty()
+                    || (place + 1) * self.width() <= self.settled.capacity())
+                && (!self.shape.is_set || place < self.set_at.capacity())
     }
 
     fn taken_mut(&mut self, place: usize) -> &mut [u64] {
@@ -165,6 +191,12 @@ impl FamilyRows {
             if !self.floor.is_empty() {
                 self.floor.resize(cells, 0);
             }
+            if !self.settled.is_empty() {
+                self.settled.resize(cells, 0);
+            }
+            if self.shape.is_set {
+                self.set_at.push(Duration::ZERO);
+            }
         }
         &mut self.rows[place]
     }
@@ -174,14 +206,45 @@ impl FamilyRows {
     pub(super) fn vacate(&mut self, place: usize) -> Option<(Row, Box<[u64]>)> {
         let row = self.rows.get_mut(place).filter(|row| row.unique != 0)?;
         let gone = std::mem::take(row);
-        self.exemplars.retain(|(at, _), _| *at != place as u32);
+        let width = self.width();
+        if !self.exemplars.is_empty() {
+            (0..width as u16).for_each(|bucket| {
+                self.exemplars.remove(&(place as u32, bucket));
+            });
+        }
         let taken = self.taken(place).into();
         self.taken_mut(place).fill(0);
-        let width = self.width();
-        if let Some(floor) = self.floor.get_mut(place * width..(place + 1) * width) {
-            floor.fill(0);
+        let cells = place * width..(place + 1) * width;
+        for cells in [&mut self.floor, &mut self.settled].map(|all| all.get_mut(cells.clone())) {
+            cells.into_iter().for_each(|cells| cells.fill(0));
         }
         Some((gone, taken))
+    }
+
+    /// Takes what a series held that is gone, and of which there is no row: `taken` was taken before.
+    /// Returns whether the store is to be told, and what is taken now.
+    pub(super) fn take_gone(
+        &mut self,
+        look: &Look<'_>,
+        series: u32,
+        taken: Option<&[u64]>,
+        now: Duration,
+        deltas: &mut Vec<Delta>,
+    ) -> (bool, Box<[u64]>) {
+        let place = self.rows.len();
+        self.occupy(place, look, series);
+        if let Some(taken) = taken {
+            self.restore(place, taken);
+        }
+        let is_told = self.take(place, look, now, deltas);
+        let taken = self.taken(place).into();
+        let cells = place * self.width();
+        self.rows.truncate(place);
+        self.taken.truncate(cells);
+        self.floor.truncate(cells);
+        self.settled.truncate(cells);
+        self.set_at.truncate(place);
+        (is_told, taken)
     }
 
     /// Notes that another series is at `place`.
@@ -190,35 +253,37 @@ impl FamilyRows {
     }
 
     /// Puts back what was taken of a series that had gone.
-    pub(super) fn restore(&mut self, place: usize, taken: &[u64]) {
+    fn restore(&mut self, place: usize, taken: &[u64]) {
         self.taken_mut(place).copy_from_slice(taken);
         self.rows[place].flags = ANNOUNCED;
     }
 
-    /// Notes that a series was set which is not taken now.
-    pub(super) fn note_set(&mut self, place: usize, look: &Look<'_>) {
-        if let Some(row) = self.rows.get_mut(place).filter(|row| row.unique == look.unique) {
-            row.flags |= IS_SET | WAS_SET;
+    /// Notes that the series at `place` was set.
+    pub(super) fn note_set(&mut self, place: usize, now: Duration) {
+        self.rows[place].flags |= IS_SET | WAS_SET;
+        if let Some(at) = self.set_at.get_mut(place) {
+            *at = now;
         }
     }
 
-    /// The same where no memory can be had: [`reserve`](Self::reserve) was called before.
-    pub(super) fn inherit_all(&mut self, scratch: &mut LookScratch) {
-        let Self { family, rows, taken, floor, desc, told, .. } = self;
-        floor.clear();
-        floor.resize(taken.len(), 0);
-        let (kind, buckets) = (desc.identity.kind, desc.identity.buckets.len() + 1);
-        let width = told.len();
-        family.look(kind, buckets, scratch, |place, look| {
-            let row = rows.get_mut(place);
-            if let (Some(row), Some(look)) = (row, look)
-                && row.unique == look.unique
-            {
-                let cells = place * width..(place + 1) * width;
-                taken[cells.clone()].copy_from_slice(look.values);
-                floor[cells].copy_from_slice(look.values);
-                row.flags = ANNOUNCED;
+    /// Takes what all series hold for what somebody else counted, who tells of it. Needs no memory
+    /// where [`reserve`](Self::reserve) was called before; a series for which there is none is left for
+    /// the next look.
+    pub(super) fn inherit_all(&mut self, scratch: &mut LookScratch, next_series: &mut u32) {
+        let family = self.family.clone();
+        self.settled.clear();
+        self.floor.clear();
+        self.floor.resize(self.taken.len(), 0);
+        let (kind, buckets) = (self.desc.identity.kind, self.desc.identity.buckets.len() + 1);
+        family.look(kind, buckets, scratch, 0, |place, look| {
+            if let Some(look) = look.filter(|_| self.has_room(place)) {
+                if self.row(place as u32).is_none_or(|row| row.unique != look.unique) {
+                    self.occupy(place, &look, *next_series);
+                    *next_series = next_series.wrapping_add(1);
+                }
+                self.inherit(place, look.values);
             }
+            true
         });
     }
 
@@ -242,15 +307,29 @@ impl FamilyRows {
         deltas: &mut Vec<Delta>,
     ) -> bool {
         let before = deltas.len();
+        if look.was_set {
+            self.note_set(place, now);
+        }
         let (told, owner) = (&self.told, self.owner);
+        let sums_up = self.sums_up();
         let is_signed = self.desc.identity.kind == Kind::UpDownCounter;
         let width = told.len();
         let taken = &mut self.taken[place * width..(place + 1) * width];
         let row = &mut self.rows[place];
-        if look.was_set {
-            row.flags |= IS_SET | WAS_SET;
-        }
         let is_set = row.flags & IS_SET != 0;
+        let was_set = row.flags & WAS_SET != 0;
+        let set_at = self.set_at.get_mut(place);
+        let when = match set_at {
+            Some(at) if is_set => *at,
+            Some(at) => {
+                // If it is told as a value, it is a new one.
+                if owner.is_client() && *taken != *look.values {
+                    *at = now;
+                }
+                now
+            }
+            None => now,
+        };
         for ((told, taken), value) in told.iter().zip(taken).zip(look.values) {
             if *taken == *value && !is_set {
                 continue;
@@ -277,8 +356,16 @@ impl FamilyRows {
                 Told::Gauge => {
                     let (was, is) = (f64::from_bits(*taken), f64::from_bits(*value));
                     let delta = is - was;
-                    if owner.is_client() || is_set || !delta.is_finite() {
-                        deltas.push(Delta::Set(0, Amount::Float(is), now));
+                    if owner.is_client() {
+                        let floor = cell(&self.floor, place * width);
+                        let own = own_part(is, floor, was_set, sums_up);
+                        let own =
+                            own - if sums_up { cell(&self.settled, place * width) } else { 0.0 };
+                        deltas.push(Delta::Set(0, Amount::Float(own), when));
+                        row.flags |= WAS_TOLD;
+                        *taken = *value;
+                    } else if is_set || !delta.is_finite() {
+                        deltas.push(Delta::Set(0, Amount::Float(is), when));
                         *taken = *value;
                     } else if delta != 0.0 {
                         deltas.push(Delta::Add(0, Amount::Float(delta)));
@@ -286,7 +373,7 @@ impl FamilyRows {
                     }
                 }
                 Told::States => {
-                    deltas.push(Delta::Set(0, Amount::Int(*value as i64), now));
+                    deltas.push(Delta::Set(0, Amount::Int(*value as i64), when));
                     *taken = *value;
                 }
             }
@@ -368,16 +455,33 @@ impl FamilyRows {
         }
     }
 
-    /// The store has lost all of it: everything that this client counted is to be told again.
-    pub(super) fn start_over(&mut self) {
-        if self.floor.is_empty() {
-            self.taken.fill(0);
-        } else {
-            let floor = self.floor.len().min(self.taken.len());
-            self.taken[..floor].copy_from_slice(&self.floor[..floor]);
-            self.taken[floor..].fill(0);
+    /// The store has lost all that this client told, which is to be told again; if it `is_empty`, with
+    /// what was told as other clients.
+    pub(super) fn start_over(&mut self, is_empty: bool) {
+        if is_empty {
+            self.settled = Vec::new();
         }
+        let is_of_client = self.shape.is_set && self.owner.is_client();
+        let from =
+            if self.settled.is_empty() || is_of_client { &self.floor } else { &self.settled };
+        let known = from.len().min(self.taken.len());
+        self.taken[..known].copy_from_slice(&from[..known]);
+        self.taken[known..].fill(0);
         self.tell_again();
+    }
+
+    /// The series at `place` was removed from the store when others, or another one before it, had its
+    /// labels, or will have been: all it holds is to be told.
+    pub(super) fn tell_whole(&mut self, place: usize) {
+        let cells = place * self.width()..(place + 1) * self.width();
+        self.taken[cells.clone()].fill(0);
+        for all in [&mut self.floor, &mut self.settled] {
+            all.get_mut(cells.clone()).into_iter().for_each(|cells| cells.fill(0));
+        }
+        (0..self.width() as u16).for_each(|bucket| {
+            self.exemplars.remove(&(place as u32, bucket));
+        });
+        tell_row_again(&mut self.rows[place]);
     }
 
     /// The store may have lost that series are there, and what they were set to.
@@ -386,28 +490,70 @@ impl FamilyRows {
             self.described = Described::No;
         }
         self.exemplars.clear();
-        for row in &mut self.rows {
-            row.flags &= !ANNOUNCED;
-            if row.flags & WAS_SET != 0 {
-                row.flags |= IS_SET;
-            }
-        }
+        self.rows.iter_mut().for_each(tell_row_again);
     }
 
-    /// What this client counted so far is counted, whatever becomes of it.
+    /// What this client told so far is told, and stays so as long as the store keeps it.
     pub(super) fn settle(&mut self) {
-        self.floor.clone_from(&self.taken);
+        if self.owner != Owner::LiveClient {
+            let is_of_client = self.shape.is_set && self.owner.is_client();
+            let Self { taken, settled, floor, rows, .. } = &mut *self;
+            settled.clone_from(taken);
+            if is_of_client {
+                for (place, (settled, row)) in settled.iter_mut().zip(rows).enumerate() {
+                    let was_set = row.flags & WAS_SET != 0;
+                    let own = own_part(f64::from_bits(*settled), cell(floor, place), was_set, true);
+                    *settled = if row.flags & WAS_TOLD != 0 { own.to_bits() } else { 0 };
+                }
+            }
+        }
         self.tell_again();
     }
 
     /// What was removed from the store counts no more.
     pub(super) fn forget_floor(&mut self, place: u32) {
+        if self.shape.is_set && self.owner.is_client() {
+            return;
+        }
         let width = self.width();
         let cells = place as usize * width..(place as usize + 1) * width;
         self.floor.resize(self.taken.len(), 0);
-        let taken: Vec<u64> = self.taken[cells.clone()].to_vec();
-        self.floor[cells].copy_from_slice(&taken);
+        self.floor[cells.clone()].copy_from_slice(&self.taken[cells.clone()]);
+        if let Some(settled) = self.settled.get_mut(cells.clone()) {
+            settled.copy_from_slice(&self.taken[cells]);
+        }
     }
+
+    /// Gives the series other numbers for the store.
+    pub(super) fn renumber(&mut self, next: &mut u32) {
+        for row in self.rows.iter_mut().filter(|row| row.unique != 0) {
+            row.series = *next;
+            *next += 1;
+        }
+    }
+
+    /// Whether the values of several clients are added up.
+    fn sums_up(&self) -> bool {
+        matches!(self.desc.identity.gauge_mode, GaugeMode::Sum | GaugeMode::LiveSum)
+    }
+}
+
+fn tell_row_again(row: &mut Row) {
+    row.flags &= !ANNOUNCED;
+    if row.flags & (WAS_SET | WAS_TOLD) != 0 {
+        row.flags |= IS_SET;
+    }
+}
+
+/// A cell of those that may be absent, which are zero then.
+fn cell(cells: &[u64], at: usize) -> f64 {
+    cells.get(at).map_or(0.0, |bits| f64::from_bits(*bits))
+}
+
+/// What of a gauge is this client's: all of it if it was set here; if it was only added to, and clients
+/// are added up, not what it held when the process began.
+fn own_part(is: f64, floor: f64, was_set: bool, sums_up: bool) -> f64 {
+    if sums_up && !was_set { is - floor } else { is }
 }
 
 /// What of a total a store can add up exactly, and the rest.

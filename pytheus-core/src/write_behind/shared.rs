@@ -1,6 +1,5 @@
 //! What the application's threads, the flusher and a forked child have in common.
 
-use super::batches::Frozen;
 use super::ledger::{Event, Ledger, Totals};
 use super::options::Options;
 use super::wait::{Promise, promise};
@@ -8,6 +7,7 @@ use crate::backend::Collection;
 use crate::engine::{self, Engine, ForkMutex, ForkWatcher, Look, WatchedId, Watcher};
 use crate::visit::FamilyDesc;
 use crate::{BackendError, BackendErrorKind, RegisterError, identity};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::Thread;
 use std::time::Duration;
@@ -19,8 +19,10 @@ pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) options: Options,
     pub(super) ledger: ForkMutex<Ledger>,
-    pub(super) events: ForkMutex<Vec<Event>>,
+    pub(super) events: ForkMutex<Events>,
     inbox: ForkMutex<Inbox>,
+    /// Nobody will look into the inbox again. Changed while that is locked.
+    is_closed: AtomicBool,
     running: ForkMutex<Option<Running>>,
     pub(super) health: ForkMutex<Health>,
     /// Starts a flusher.
@@ -62,7 +64,31 @@ pub(super) struct Health {
     pub(super) failure: Option<String>,
     /// What the store would not have at the last flush.
     pub(super) refusals: Vec<String>,
-    pub(super) is_closed: bool,
+}
+
+/// What happened beside the looks and waits to be told.
+#[derive(Default)]
+pub(super) struct Events {
+    list: Vec<Event>,
+    /// For how many there was no room.
+    lost: u64,
+}
+
+impl Events {
+    /// How many are kept while the store does not take them.
+    const MOST: usize = 1 << 17;
+
+    pub(super) fn take(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.list)
+    }
+
+    fn push(&mut self, event: Event) {
+        if self.list.len() < Self::MOST {
+            self.list.push(event);
+        } else {
+            self.lost += 1;
+        }
+    }
 }
 
 /// How far a store is behind.
@@ -107,6 +133,7 @@ impl Shared {
         options: Options,
         spawn: impl Fn(&Arc<Self>) -> Result<Thread, BackendError> + Send + Sync + 'static,
     ) -> Self {
+        let started = options.clock.elapsed();
         Self {
             me,
             name,
@@ -115,8 +142,9 @@ impl Shared {
             ledger: ForkMutex::default(),
             events: ForkMutex::default(),
             inbox: ForkMutex::default(),
+            is_closed: AtomicBool::new(false),
             running: ForkMutex::default(),
-            health: ForkMutex::default(),
+            health: ForkMutex::new(Health { caught_up: Some(started), ..Health::default() }),
             spawn: Box::new(spawn),
         }
     }
@@ -127,6 +155,9 @@ impl Shared {
 
     /// Sees to it that a flusher runs in this process.
     pub(super) fn ensure_running(self: &Arc<Self>) -> Result<(), BackendError> {
+        if self.is_closed() {
+            return Err(self.closed());
+        }
         let generation = engine::generation();
         let mut running = self.running.lock();
         if running.as_ref().is_none_or(|running| running.generation != generation) {
@@ -147,12 +178,15 @@ impl Shared {
         self: &Arc<Self>,
         put: impl FnOnce(&mut Inbox, Promise<Result<T, BackendError>>),
     ) -> Result<T, BackendError> {
-        if self.health.lock().is_closed {
-            return Err(self.closed());
-        }
         self.ensure_running()?;
         let (promise, answer) = promise();
-        put(&mut self.inbox.lock(), promise);
+        {
+            let mut inbox = self.inbox.lock();
+            if self.is_closed() {
+                return Err(self.closed());
+            }
+            put(&mut inbox, promise);
+        }
         self.wake();
         answer.await.unwrap_or_else(|| Err(self.closed()))
     }
@@ -160,6 +194,22 @@ impl Shared {
     fn closed(&self) -> BackendError {
         let message = "the backend is closed; open another one";
         BackendError::new(self.name, BackendErrorKind::Unavailable, message)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// The flusher is gone: whoever waits for it is told so, and so is whoever comes later.
+    pub(super) fn end(&self) {
+        let late = {
+            let mut inbox = self.inbox.lock();
+            self.is_closed.store(true, Ordering::Release);
+            std::mem::take(&mut *inbox)
+        };
+        late.close.into_iter().for_each(|promise| promise.keep(Ok(())));
+        // Nobody tells of them any more.
+        drop(self.events.lock().take());
     }
 
     pub(super) fn take_inbox(&self) -> Inbox {
@@ -184,16 +234,16 @@ impl Shared {
 
     pub(super) fn status(&self) -> Status {
         let health = self.health.lock().clone();
+        let lost = self.events.lock().lost;
         let ledger = self.ledger.lock();
         let Totals { batches, refused, gaps, .. } = ledger.totals;
-        let on_the_way = ledger.shards.iter().flat_map(|shard| &shard.in_flight);
         Status {
             lag: self.now().saturating_sub(health.caught_up.unwrap_or_default()),
-            unacknowledged: on_the_way.map(Frozen::changes).sum::<usize>() as u64,
+            unacknowledged: ledger.on_the_way() as u64,
             batches,
             failures: health.failures,
             refused,
-            gaps,
+            gaps: gaps + lost,
             failure: health.failure,
             refusals: health.refusals,
         }
@@ -215,11 +265,23 @@ impl Watcher for Shared {
     }
 
     fn remove(&self, family: &WatchedId, key: &str) {
+        if self.is_closed() {
+            return;
+        }
         self.events.lock().push(Event::Remove { family: *family, key: key.into() });
     }
 
-    fn expire(&self, family: &WatchedId, key: &str, look: &Look<'_>) {
-        self.events.lock().push(Event::Expire {
+    fn expire(
+        &self,
+        family: &WatchedId,
+        key: &str,
+        look: &Look<'_>,
+        remove: &mut dyn FnMut() -> bool,
+    ) -> bool {
+        if self.is_closed() {
+            return remove();
+        }
+        let event = Event::Expire {
             family: *family,
             key: key.into(),
             at: look.at,
@@ -227,10 +289,20 @@ impl Watcher for Shared {
             values: look.values.into(),
             was_set: look.was_set,
             created: look.created(),
-        });
+        };
+        // As one: whoever takes the events and then finds it gone, finds the word of it next time.
+        let mut events = self.events.lock();
+        let is_removed = remove();
+        if is_removed {
+            events.push(event);
+        }
+        is_removed
     }
 
     fn unregister(&self, name: &str) -> bool {
+        if self.is_closed() {
+            return false;
+        }
         self.events.lock().push(Event::Unregister { name: name.into() });
         self.ledger.lock().known.remove(name).is_some()
     }
@@ -239,7 +311,7 @@ impl Watcher for Shared {
 impl ForkWatcher for Shared {
     fn before(&self) {
         let mut ledger = self.ledger.lock();
-        ledger.prepare_fork(&self.engine);
+        ledger.prepare_fork(&self.engine, self.now());
         ledger.hold_over_fork();
         self.events.lock().hold_over_fork();
     }

@@ -119,7 +119,7 @@ impl<'a> FamilyShown<'a> {
             late.entry(*row).or_default().push((*field, *amount));
         }
         let mut owned: HashMap<_, Vec<_>> = HashMap::new();
-        for one in &contents.owned {
+        for one in contents.owned.iter().filter(|one| one.field == 0) {
             owned.entry(one.row).or_default().push(one);
         }
         let mut notes: HashMap<_, Vec<_>> = HashMap::new();
@@ -236,7 +236,8 @@ impl<'a> FamilyShown<'a> {
             }
             Kind::StateSet => {
                 let bits = numbers.int(0) as u64;
-                active = (0..identity.states.len()).map(|state| bits >> state & 1 == 1).collect();
+                let is_active = |state| bits.checked_shr(state).is_some_and(|bits| bits & 1 == 1);
+                active = (0..identity.states.len() as u32).map(is_active).collect();
                 Value::StateSet { active: &active }
             }
             Kind::Info => Value::Info,
