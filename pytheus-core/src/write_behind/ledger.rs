@@ -425,6 +425,7 @@ impl Ledger {
         for (shard, item) in std::mem::take(&mut self.again) {
             told.push(&mut self.shards, shard, None, item, &[]);
         }
+        let mut removed = HashSet::new();
         // Where the series of a family are, for those families that it is asked of.
         let mut places: HashMap<u32, HashMap<u64, usize>> = HashMap::new();
         for event in events {
@@ -458,11 +459,15 @@ impl Ledger {
                         shape: rows.shape,
                         series: self.next_series,
                     };
-                    self.next_series = self.next_series.wrapping_add(1);
-                    told.push(&mut self.shards, shard, Some((family, key)), item, &[]);
+                    // What was counted since the last time was not told yet, so once is enough.
+                    if removed.insert((family, key.clone())) {
+                        self.next_series = self.next_series.wrapping_add(1);
+                        told.push(&mut self.shards, shard, Some((family, key)), item, &[]);
+                    }
                 }
                 Event::Expire { family, key, at, unique, values, was_set, created } => {
                     let Some(index) = self.by_id.get(&family).copied() else { continue };
+                    removed.remove(&(family, key.clone()));
                     let look = Look::of_parts(at, unique, &values, was_set, created);
                     let Some(rows) = &mut self.families[index as usize] else { continue };
                     let place = places_of(&mut places, index, rows).remove(&unique);

@@ -4,7 +4,7 @@ use super::ledger::{Event, Ledger, Totals};
 use super::options::Options;
 use super::wait::{Promise, promise};
 use crate::backend::Collection;
-use crate::engine::{self, Engine, ForkMutex, ForkWatcher, Look, WatchedId, Watcher};
+use crate::engine::{self, Engine, ForkMutex, ForkWatcher, Look, WatchedId, Watcher, since_boot};
 use crate::visit::FamilyDesc;
 use crate::{BackendError, BackendErrorKind, RegisterError, identity};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,13 +43,18 @@ pub(super) struct Inbox {
     pub(super) flushes: Vec<Promise<Result<(), BackendError>>>,
     pub(super) collects: Vec<Promise<Result<Arc<Collection>, BackendError>>>,
     pub(super) close: Vec<Promise<Result<(), BackendError>>>,
+    /// There is much to tell.
+    is_urgent: bool,
     /// Nobody has the backend any more.
     pub(super) is_abandoned: bool,
 }
 
 impl Inbox {
     pub(super) fn is_waited_for(&self) -> bool {
-        !self.flushes.is_empty() || !self.collects.is_empty() || !self.close.is_empty()
+        self.is_urgent
+            || !self.flushes.is_empty()
+            || !self.collects.is_empty()
+            || !self.close.is_empty()
     }
 }
 
@@ -77,6 +82,8 @@ pub(super) struct Events {
 impl Events {
     /// How many are kept while the store does not take them.
     const MOST: usize = 1 << 17;
+    /// From how many on whoever removes a series waits a little for the store to take them.
+    const MANY: usize = 1 << 13;
 
     pub(super) fn take(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.list)
@@ -191,6 +198,24 @@ impl Shared {
         answer.await.unwrap_or_else(|| Err(self.closed()))
     }
 
+    /// Lets the flusher come by if more is removed than it can tell, as long as it gets on with it.
+    fn wait_for_room(&self) {
+        /// At most, for one removal.
+        const PATIENCE: Duration = Duration::from_millis(50);
+
+        if self.events.lock().list.len() < Events::MANY || self.health.lock().failure.is_some() {
+            return;
+        }
+        let since = since_boot();
+        self.inbox.lock().is_urgent = true;
+        self.wake();
+        while self.events.lock().list.len() >= Events::MANY
+            && since_boot().saturating_sub(since) < PATIENCE
+        {
+            std::thread::yield_now();
+        }
+    }
+
     fn closed(&self) -> BackendError {
         let message = "the backend is closed; open another one";
         BackendError::new(self.name, BackendErrorKind::Unavailable, message)
@@ -269,6 +294,7 @@ impl Watcher for Shared {
             return;
         }
         self.events.lock().push(Event::Remove { family: *family, key: key.into() });
+        self.wait_for_room();
     }
 
     fn expire(
