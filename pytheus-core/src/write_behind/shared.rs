@@ -83,7 +83,7 @@ impl Events {
     /// How many are kept while the store does not take them.
     const MOST: usize = 1 << 17;
     /// From how many on whoever removes a series waits a little for the store to take them.
-    const MANY: usize = 1 << 13;
+    const MANY: usize = 1 << 10;
 
     pub(super) fn take(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.list)
