@@ -34,6 +34,7 @@ impl Shard {
         batches: &[Batch<'_>],
         receipts: &mut Vec<Receipt>,
     ) -> Result<(), BackendError> {
+        self.try_permission(connection)?;
         let mut next = 0;
         let mut prepared = None;
         let mut tries = 0;

@@ -30,6 +30,10 @@ pub(crate) fn server_error(cause: &ServerError) -> BackendError {
     let is_denied = details.contains("The user executing the script");
     let (kind, message) = match cause.code() {
         "ERR" if is_denied => denied(&said),
+        "ERR" if details.contains("exceeds maximum allowed size") => (
+            BackendErrorKind::Full,
+            format!("a key cannot grow any more: {said}; use more shards under another key_prefix"),
+        ),
         "OOM" => (
             BackendErrorKind::Full,
             format!("the server is out of memory: {said}; raise its maxmemory or remove keys"),

@@ -93,6 +93,8 @@ pub(crate) struct Shard {
     pub(crate) dictionary: Dictionary,
     pub(crate) families: HashMap<Box<str>, Known>,
     pub(crate) members: HashMap<ClientId, Member>,
+    /// Whether the user is known to have all it takes.
+    is_permitted: bool,
     /// Whether places are to be looked at again, because entries or families have changed.
     has_changed: bool,
     /// Series that others removed, by their numbers, until somebody is told.
@@ -136,6 +138,7 @@ impl Shard {
             dictionary: Dictionary::default(),
             families: HashMap::new(),
             members: HashMap::new(),
+            is_permitted: false,
             has_changed: false,
             removed: Vec::new(),
             described: Described::default(),
@@ -309,6 +312,19 @@ impl Shard {
                 self.removed.push(id as u32);
             }
         }
+    }
+
+    /// Sees, once, that the user has all it takes.
+    pub(crate) fn try_permission(
+        &mut self,
+        connection: &mut Connection,
+    ) -> Result<(), BackendError> {
+        if !self.is_permitted {
+            let call = scripts::call(&scripts::PROBE, &self.keys, None);
+            scripts::run(connection, &self.keys, &scripts::PROBE, call)?;
+            self.is_permitted = true;
+        }
+        Ok(())
     }
 
     /// Whether places and dictionary are what they were when the shard was last looked at.
