@@ -134,7 +134,7 @@ impl Shard {
         self.forget_all_places(places);
         self.families.clear();
         for member in self.members.values_mut() {
-            let lost = member.lost || member.live || member.kept;
+            let lost = member.lost || member.record.is_some();
             *member = Member { lost, ..Member::default() };
         }
         self.described = Described::default();
