@@ -3,9 +3,10 @@
 use crate::connection::Connection;
 use crate::errors::{makes_no_sense, server_error};
 use crate::layout::{self, Entry};
+use crate::places::{Place, Places};
 use crate::plan::{Missing, Other, Plan, Pointless, What, offset};
 use crate::scripts::{self, bytes, int};
-use crate::shard::{AT_ONCE, Answer, Known, Place, Places, Shard};
+use crate::shard::{AT_ONCE, Answer, Known, Shard};
 use pytheus_core::BackendError;
 use pytheus_core::write_behind::{Amount, Batch, Change, Position, Receipt, Refusal, Series};
 use redis::{Cmd, Pipeline, RedisWrite, ToRedisArgs, ToSingleRedisArg, Value};
@@ -34,6 +35,7 @@ impl Shard {
         batches: &[Batch<'_>],
         receipts: &mut Vec<Receipt>,
     ) -> Result<(), BackendError> {
+        self.try_permission(connection)?;
         let mut next = 0;
         let mut prepared = None;
         let mut tries = 0;

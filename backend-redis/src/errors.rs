@@ -34,6 +34,12 @@ pub(crate) fn server_error(connection: &Connection, cause: &ServerError) -> Back
                  leave `shards` out or say {details}, and open the store again"
             ),
         ),
+        "ERR" if details.contains("exceeds maximum allowed size") => (
+            BackendErrorKind::Full,
+            format!(
+                "a key cannot grow any more: {details}; use more shards under another key_prefix"
+            ),
+        ),
         _ => return connection.server_error("the metrics", cause),
     };
     error(kind, message).with_source(cause.clone())

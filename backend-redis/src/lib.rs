@@ -22,6 +22,7 @@ mod dictionary;
 mod errors;
 mod layout;
 mod members;
+mod places;
 mod plan;
 mod read;
 mod scripts;

@@ -1,7 +1,8 @@
 //! What a batch means in cells: the changes of the batch, each with the cells it is about.
 
 use crate::layout::{self, CELL, Entry, Reference};
-use crate::shard::{Known, Place, Places, Shard, Wanted};
+use crate::places::{Place, Places};
+use crate::shard::{Known, Shard, Wanted};
 use pytheus_core::write_behind::{Amount, Batch, Change, Owner, RARE, Refusal, Series, Shape};
 use std::collections::HashMap;
 use std::collections::HashSet;

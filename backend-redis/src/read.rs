@@ -3,9 +3,10 @@
 use crate::connection::Connection;
 use crate::errors::makes_no_sense;
 use crate::layout::{self, CELL, Entry, Reference};
+use crate::places::Places;
 use crate::plan::offset;
 use crate::scripts::{self, array, bytes, int};
-use crate::shard::{Family, Places, Shard};
+use crate::shard::{Family, Shard};
 use pytheus_core::BackendError;
 use pytheus_core::write_behind::{Amount, ClientId, Contents, Shape};
 use redis::{Pipeline, Value};

@@ -38,6 +38,7 @@ pub(crate) static SYNC: LazyLock<Script> = script!("sync.lua");
 pub(crate) static READ: LazyLock<Script> = script!("read.lua");
 pub(crate) static REFRESH: LazyLock<Script> = script!("refresh.lua");
 pub(crate) static FORGET: LazyLock<Script> = script!("forget.lua");
+pub(crate) static PROBE: LazyLock<Script> = script!("probe.lua");
 pub(crate) static SWEEP: LazyLock<Script> = script!("sweep.lua");
 
 /// A call of a script, to be given its arguments. With an owner the script gets its keys, too.

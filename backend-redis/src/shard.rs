@@ -3,36 +3,19 @@
 use crate::connection::Connection;
 use crate::dictionary::Dictionary;
 use crate::errors::{error, makes_no_sense};
-use crate::layout::{self, Entry, Keys, Reference, header_cell};
+use crate::layout::{self, Keys, Reference, header_cell};
+use crate::places::Places;
 use crate::scripts::{self, Script, array, bytes, int};
 use pytheus_core::write_behind::{Batch, ClientId, Position, Shape};
 use pytheus_core::{BackendError, BackendErrorKind};
 use redis::{Cmd, Pipeline, Value};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// So many entries of a dictionary are read at once.
 const PAGE: usize = 1000;
 /// So many names, families or entries are changed by one call of a script.
 pub(crate) const AT_ONCE: usize = 500;
-
-/// Where a series is.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Place {
-    pub(crate) entry: u32,
-    pub(crate) cell: u32,
-    /// When the entry was used for it.
-    birth: u64,
-    /// The entry's.
-    tag: u32,
-    /// The number of its shard and one; 0 if it is nowhere.
-    shard: u32,
-    /// When this client last said that it is in use; the end of all time if nobody wants to know.
-    touched: u32,
-}
-
-/// Where series are, by their number.
-pub(crate) type Places = Vec<Place>;
 
 /// What is known of a family that this client names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,11 +59,11 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub(crate) keys: Keys,
-    number: u32,
+    pub(crate) number: u32,
     shards: u32,
     /// After how long series expire that nobody changes.
     pub(crate) expiry: Option<Duration>,
-    opened: Instant,
+    pub(crate) opened: Instant,
     /// The entry at which to look next whether it has expired.
     pub(crate) next_to_expire: u32,
     /// 0 if nothing is known of the shard.
@@ -93,6 +76,8 @@ pub(crate) struct Shard {
     pub(crate) dictionary: Dictionary,
     pub(crate) families: HashMap<Box<str>, Known>,
     pub(crate) members: HashMap<ClientId, Member>,
+    /// Whether the user is known to have all it takes.
+    is_permitted: bool,
     /// Whether places are to be looked at again, because entries or families have changed.
     has_changed: bool,
     /// Series that others removed, by their numbers, until somebody is told.
@@ -136,6 +121,7 @@ impl Shard {
             dictionary: Dictionary::default(),
             families: HashMap::new(),
             members: HashMap::new(),
+            is_permitted: false,
             has_changed: false,
             removed: Vec::new(),
             described: Described::default(),
@@ -145,12 +131,10 @@ impl Shard {
     /// Forgets all, because it is lost there.
     pub(crate) fn reset(&mut self, places: &mut Places, incarnation: u64) {
         self.incarnation = incarnation;
-        for place in places.iter_mut().filter(|place| place.shard == self.number + 1) {
-            *place = Place::default();
-        }
+        self.forget_all_places(places);
         self.families.clear();
         for member in self.members.values_mut() {
-            let lost = member.lost || member.live || member.kept;
+            let lost = member.lost || member.record.is_some();
             *member = Member { lost, ..Member::default() };
         }
         self.described = Described::default();
@@ -279,93 +263,22 @@ impl Shard {
         Ok(())
     }
 
-    /// Forgets where series were that are not there any more, and remembers which they are.
-    fn look_at_places(&mut self, places: &mut Places) {
-        let families: HashSet<u32> = self
-            .families
-            .values()
-            .filter_map(|known| match known {
-                Known::Is(id) => Some(*id),
-                Known::Gone => None,
-            })
-            .collect();
-        for (id, place) in places.iter_mut().enumerate() {
-            if place.shard != self.number + 1 {
-                continue;
-            }
-            if self.dictionary.tag(place.entry) != Some(place.tag) {
-                // Lost with the end of the dictionary, not removed.
-                *place = Place::default();
-                continue;
-            }
-            let is_there = match self.dictionary.get(place.entry) {
-                Some(Entry::Series { birth, family, .. }) => {
-                    *birth == place.birth && families.contains(family)
-                }
-                _ => false,
-            };
-            if !is_there {
-                *place = Place::default();
-                self.removed.push(id as u32);
-            }
+    /// Sees, once, that the user has all it takes.
+    pub(crate) fn try_permission(
+        &mut self,
+        connection: &mut Connection,
+    ) -> Result<(), BackendError> {
+        if !self.is_permitted {
+            let call = scripts::call(&scripts::PROBE, &self.keys, None);
+            scripts::run(connection, &self.keys, &scripts::PROBE, call)?;
+            self.is_permitted = true;
         }
+        Ok(())
     }
 
     /// Whether places and dictionary are what they were when the shard was last looked at.
     pub(crate) fn is_known(&self) -> bool {
         self.incarnation != 0 && !self.has_changed
-    }
-
-    /// Where a series is, if that is remembered.
-    pub(crate) fn place(&self, places: &Places, id: u32) -> Option<Place> {
-        places.get(id as usize).copied().filter(|place| place.shard == self.number + 1)
-    }
-
-    /// What a field of a series is called elsewhere.
-    pub(crate) fn reference(&self, place: Place, field: u16) -> Reference {
-        Reference { entry: place.entry, birth: place.birth, field }
-    }
-
-    /// Remembers where a series is.
-    pub(crate) fn remember(&self, places: &mut Places, id: u32, entry: u32) -> Option<Place> {
-        let Some(Entry::Series { cell, birth, expires, .. }) = self.dictionary.get(entry) else {
-            return None;
-        };
-        let tag = self.dictionary.tag(entry).unwrap_or_default();
-        let touched = if *expires { 0 } else { u32::MAX };
-        let shard = self.number + 1;
-        let place = Place { entry, cell: *cell, birth: *birth, tag, shard, touched };
-        let at = id as usize;
-        if places.len() <= at {
-            places.resize(at + 1, Place::default());
-        }
-        places[at] = place;
-        Some(place)
-    }
-
-    /// Whether the server is to be told again that a series is in use, which is then taken as told.
-    pub(crate) fn touch(&self, places: &mut Places, id: u32) -> bool {
-        let Some(expiry) = self.expiry else { return false };
-        let now = self.opened.elapsed().as_secs() as u32 + 1;
-        let Some(place) = places.get_mut(id as usize) else { return false };
-        // Rarely enough to cost nothing, often enough to be seen.
-        let is_due = place.touched != u32::MAX
-            && (place.touched == 0
-                || u64::from(now.saturating_sub(place.touched)) >= expiry.as_secs() / 8);
-        if is_due {
-            place.touched = now;
-        }
-        is_due
-    }
-
-    /// Forgets where series of a family are, because this client removes them.
-    pub(crate) fn forget_places(&self, places: &mut Places, family: u32) {
-        for place in places.iter_mut().filter(|place| place.shard == self.number + 1) {
-            let entry = self.dictionary.get(place.entry);
-            if matches!(entry, Some(Entry::Series { family: of, .. }) if *of == family) {
-                *place = Place::default();
-            }
-        }
     }
 
     /// A page of news; whether it is the last one.

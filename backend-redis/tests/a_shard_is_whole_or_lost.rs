@@ -189,6 +189,43 @@ fn the_number_of_shards_is_the_first_clients() {
 }
 
 #[test]
+fn families_of_all_shards_are_read() {
+    let server = Server::start();
+    let mut config = server.config();
+    config.shards = Some(4);
+    let mut sender = Sender::with(server.open_with(&config).unwrap());
+    let names: Vec<String> = (0..30).map(|n| format!("family_{n}")).collect();
+    let mut used = std::collections::BTreeSet::new();
+    for (id, family) in names.iter().enumerate() {
+        let shard = sender.store.shard(family);
+        used.insert(shard);
+        let changes = [describe(family), add(series(id as u32, family, "", COUNTER), 0, 5)];
+        let mut batch = sender.batch(&changes);
+        batch.shard = shard;
+        // The first answer says what to follow.
+        batch.follows = block_on(sender.store.apply(&batch)).unwrap().holds;
+        batch.number = batch.follows.number + 1;
+        let receipt = block_on(sender.store.apply(&batch)).unwrap();
+        assert_eq!((receipt.holds.number, receipt.refused), (batch.number, vec![]));
+    }
+    assert_eq!(used.len(), 4);
+    let contents = sender.read();
+    for family in &names {
+        assert_eq!(contents.look(family, "").unwrap().numbers[&0], Amount::Int(5));
+    }
+    let client = sender.client.clone();
+    assert!(block_on(sender.store.refresh(&client, Duration::from_secs(60))).unwrap());
+    // One shard is lost; the others are not.
+    let () = server.command(&["DEL", "{pytheus:2}:names"]);
+    let contents = sender.read();
+    for family in &names {
+        let is_lost = sender.store.shard(family) == 2;
+        assert_eq!(contents.look(family, "").is_none(), is_lost, "{family}");
+    }
+    assert!(!block_on(sender.store.refresh(&client, Duration::from_secs(60))).unwrap());
+}
+
+#[test]
 fn another_prefix_is_another_store() {
     let server = Server::start();
     let mut config = server.config();

@@ -1,0 +1,116 @@
+//! Where series are, by the numbers that the writer knows them by.
+
+use crate::layout::{Entry, Reference};
+use crate::shard::{Known, Shard};
+use std::collections::HashSet;
+
+/// Where a series is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place {
+    pub(crate) entry: u32,
+    pub(crate) cell: u32,
+    /// When the entry was used for it.
+    birth: u64,
+    /// The entry's.
+    tag: u32,
+    /// The number of its shard and one; 0 if it is nowhere.
+    shard: u32,
+    /// When this client last said that it is in use; the end of all time if nobody wants to know.
+    touched: u32,
+}
+
+/// Where series are, by their number.
+pub(crate) type Places = Vec<Place>;
+
+impl Shard {
+    /// Forgets where series were that are not there any more, and remembers which they are.
+    pub(crate) fn look_at_places(&mut self, places: &mut Places) {
+        let families: HashSet<u32> = self
+            .families
+            .values()
+            .filter_map(|known| match known {
+                Known::Is(id) => Some(*id),
+                Known::Gone => None,
+            })
+            .collect();
+        for (id, place) in places.iter_mut().enumerate() {
+            if place.shard != self.number + 1 {
+                continue;
+            }
+            if self.dictionary.tag(place.entry) != Some(place.tag) {
+                // Lost with the end of the dictionary, not removed.
+                *place = Place::default();
+                continue;
+            }
+            let is_there = match self.dictionary.get(place.entry) {
+                Some(Entry::Series { birth, family, .. }) => {
+                    *birth == place.birth && families.contains(family)
+                }
+                _ => false,
+            };
+            if !is_there {
+                *place = Place::default();
+                self.removed.push(id as u32);
+            }
+        }
+    }
+
+    /// Where a series is, if that is remembered.
+    pub(crate) fn place(&self, places: &Places, id: u32) -> Option<Place> {
+        places.get(id as usize).copied().filter(|place| place.shard == self.number + 1)
+    }
+
+    /// What a field of a series is called elsewhere.
+    pub(crate) fn reference(&self, place: Place, field: u16) -> Reference {
+        Reference { entry: place.entry, birth: place.birth, field }
+    }
+
+    /// Remembers where a series is.
+    pub(crate) fn remember(&self, places: &mut Places, id: u32, entry: u32) -> Option<Place> {
+        let Some(Entry::Series { cell, birth, expires, .. }) = self.dictionary.get(entry) else {
+            return None;
+        };
+        let tag = self.dictionary.tag(entry).unwrap_or_default();
+        let touched = if *expires { 0 } else { u32::MAX };
+        let shard = self.number + 1;
+        let place = Place { entry, cell: *cell, birth: *birth, tag, shard, touched };
+        let at = id as usize;
+        if places.len() <= at {
+            places.resize(at + 1, Place::default());
+        }
+        places[at] = place;
+        Some(place)
+    }
+
+    /// Whether the server is to be told again that a series is in use, which is then taken as told.
+    pub(crate) fn touch(&self, places: &mut Places, id: u32) -> bool {
+        let Some(expiry) = self.expiry else { return false };
+        let now = self.opened.elapsed().as_secs() as u32 + 1;
+        let Some(place) = places.get_mut(id as usize) else { return false };
+        // Rarely enough to cost nothing, often enough to be seen.
+        let is_due = place.touched != u32::MAX
+            && (place.touched == 0
+                || u64::from(now.saturating_sub(place.touched)) >= expiry.as_secs() / 8);
+        if is_due {
+            place.touched = now;
+        }
+        is_due
+    }
+
+    /// Forgets where series of a family are, because this client removes them.
+    pub(crate) fn forget_places(&self, places: &mut Places, family: u32) {
+        for place in places.iter_mut().filter(|place| place.shard == self.number + 1) {
+            let entry = self.dictionary.get(place.entry);
+            if matches!(entry, Some(Entry::Series { family: of, .. }) if *of == family) {
+                *place = Place::default();
+            }
+        }
+    }
+
+    /// Forgets where all series of the shard are.
+    pub(crate) fn forget_all_places(&self, places: &mut Places) {
+        for place in places.iter_mut().filter(|place| place.shard == self.number + 1) {
+            *place = Place::default();
+        }
+    }
+}
