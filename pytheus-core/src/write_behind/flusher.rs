@@ -256,6 +256,12 @@ impl<S: Store> Flusher<S> {
             let events = has_room.then(|| shared.events.lock().take());
             let now = shared.now();
             let mut pass = shared.ledger.lock().begin(families, &shards, events, now, &limits);
+            if pass.describes {
+                // Others may have described them, with their labels in another order.
+                let mut contents = Contents::new();
+                store.read_families(&mut contents).await?;
+                shared.ledger.lock().learn_families(&contents);
+            }
             let mut next = send(store, shared, &limits, &mut refusals).await?;
             while next == Next::GoOn && !pass.is_done {
                 shared.ledger.lock().look(&mut pass, &limits);
