@@ -133,12 +133,9 @@ impl Ledger {
                 _ => None,
             })
             .collect();
-        for (name, identity) in contents.identities() {
-            // What is about to be dropped is not there any more for us.
-            if !dropped.contains(name) {
-                self.known.insert(name.to_owned(), identity);
-            }
-        }
+        // What is about to be dropped is not there any more for us.
+        let known = contents.identities().filter(|(name, _)| !dropped.contains(name));
+        self.known = known.map(|(name, identity)| (name.to_owned(), identity)).collect();
     }
 
     /// Whether so many series came and went that the numbers they have for the store have become
