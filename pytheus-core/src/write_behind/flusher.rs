@@ -113,6 +113,7 @@ impl<S: Store> Flusher<S> {
                 self.pause = None;
             }
             Err(error) => {
+                shared.ledger.lock().note_sets(shared.now());
                 let mut health = shared.health.lock();
                 health.failures += 1;
                 health.failure = Some(error.to_string());
