@@ -193,8 +193,20 @@ impl Ledger {
             }
         }
         self.scratch.reserve(engine, buckets);
+        self.glance(now, |_| true);
+        self.families.iter_mut().flatten().for_each(|rows| rows.reserve(MORE));
+    }
+
+    /// Notes what was set, while it cannot be told: among several clients, the one that was set last
+    /// counts, whoever is told of it first.
+    pub(super) fn note_sets(&mut self, now: Duration) {
+        self.glance(now, |rows| rows.shape.is_set);
+    }
+
+    /// Notes which series there are in such families, and which of them were set.
+    fn glance(&mut self, now: Duration, which: impl Fn(&FamilyRows) -> bool) {
         let Self { families, scratch, next_series, departed, inherited, totals, .. } = self;
-        for rows in families.iter_mut().flatten() {
+        for rows in families.iter_mut().flatten().filter(|rows| which(rows)) {
             let family = rows.family.clone();
             let (kind, buckets) = (rows.desc.identity.kind, rows.desc.identity.buckets.len() + 1);
             family.look(kind, buckets, scratch, 0, |place, look| {
@@ -210,7 +222,6 @@ impl Ledger {
                 }
                 true
             });
-            rows.reserve(MORE);
         }
     }
 
