@@ -6,7 +6,7 @@ mod store;
 use async_trait::async_trait;
 use pytheus_core::engine::Engine;
 use pytheus_core::write_behind::{Batch, Contents, Position, Receipt, Store, WriteBehind};
-use pytheus_core::{BackendError, ManualClock, Registry};
+use pytheus_core::{BackendError, Counter, ManualClock, Registry};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -82,7 +82,7 @@ fn how_long_a_pass_takes() {
             took.min().unwrap_or_default()
         };
         let nothing = least(&|| {});
-        let some = least(&|| handles.iter().step_by(100).for_each(|hits| hits.inc()));
+        let some = least(&|| handles.iter().step_by(100).for_each(Counter::inc));
         println!(
             "{series} counters: all new {first:?}, nothing changed {nothing:?}, \
              1 % changed {some:?}, {bytes:.1} bytes each"

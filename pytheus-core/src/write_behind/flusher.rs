@@ -301,10 +301,8 @@ async fn send<S: Store>(
                     ledger.renew(shard);
                     return Ok(Next::LookAgain);
                 }
-                let outgoing = match ledger.shards[shard].position {
-                    Some(_) => Some(ledger.outgoing(shard, PIPELINE, now)),
-                    None => None,
-                };
+                let is_known = ledger.shards[shard].position.is_some();
+                let outgoing = is_known.then(|| ledger.outgoing(shard, PIPELINE, now));
                 let part = &ledger.shards[shard];
                 (part.client.clone(), part.position, outgoing)
             };

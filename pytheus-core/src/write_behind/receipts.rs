@@ -99,7 +99,8 @@ impl Ledger {
             return Next::LookAgain;
         }
         let mut described = Vec::new();
-        while let Some(batch) = part.in_flight.pop_front_if(|batch| is_ours(batch.number)) {
+        let applied = part.in_flight.partition_point(|batch| is_ours(batch.number));
+        for batch in part.in_flight.drain(..applied).collect::<Vec<_>>() {
             described.extend(batch.items.iter().filter_map(|item| match item {
                 Item::Describe { family } => Some(*family),
                 _ => None,
