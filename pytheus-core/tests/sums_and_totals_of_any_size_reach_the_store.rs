@@ -45,7 +45,7 @@ fn sums_that_are_not_finite_combine_as_floats_do_and_buckets_stay_exact() {
         for name in ["times_sum", "sizes_sum"] {
             if name == "sizes_sum" {
                 members.iter().for_each(|m| {
-                    m.registry.summary("sizes", "d").register().unwrap().observe(0.0)
+                    m.registry.summary("sizes", "d").register().unwrap().observe(0.0);
                 });
                 members.iter().for_each(|member| member.flush().unwrap());
             }

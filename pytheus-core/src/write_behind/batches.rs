@@ -218,7 +218,8 @@ impl Shard {
     /// Has what was acknowledged after `number` sent again. Whether all of that was kept.
     pub(super) fn replay(&mut self, number: u64) -> bool {
         let mut first = None;
-        while let Some(last) = self.window.pop_back_if(|last| last.number > number) {
+        while self.window.back().is_some_and(|last| last.number > number) {
+            let Some(last) = self.window.pop_back() else { break };
             self.window_bytes -= last.bytes();
             first = Some(last.follows);
             self.in_flight.push_front(last);

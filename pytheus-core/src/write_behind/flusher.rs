@@ -295,12 +295,9 @@ async fn send<S: Store>(
                     ledger.renew(shard);
                     return Ok(Next::LookAgain);
                 }
-                let outgoing = match ledger.shards[shard].position {
-                    Some(_) => Some(ledger.outgoing(shard, PIPELINE, now)),
-                    None => None,
-                };
-                let part = &ledger.shards[shard];
-                (part.client.clone(), part.position, outgoing)
+                let position = ledger.shards[shard].position;
+                let outgoing = position.map(|_| ledger.outgoing(shard, PIPELINE, now));
+                (ledger.shards[shard].client.clone(), position, outgoing)
             };
             let now = shared.now();
             let (Some(position), Some(outgoing)) = (position, outgoing) else {

@@ -99,7 +99,8 @@ impl Ledger {
             return Next::LookAgain;
         }
         let mut described = Vec::new();
-        while let Some(batch) = part.in_flight.pop_front_if(|batch| is_ours(batch.number)) {
+        while part.in_flight.front().is_some_and(|batch| is_ours(batch.number)) {
+            let Some(batch) = part.in_flight.pop_front() else { break };
             described.extend(batch.items.iter().filter_map(|item| match item {
                 Item::Describe { family } => Some(*family),
                 _ => None,
