@@ -11,8 +11,10 @@ use store::{Member, Server};
 
 #[test]
 fn a_refused_series_is_named_and_arrives_once_it_is_mended() {
-    let server = Server::new();
-    let member = Member::new(&server);
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let member = Member::on(&server, &clock);
+    member.flush().unwrap();
     let hits = member.registry.counter("hits_total", "d").label_names(["z", "a"]);
     let hits = hits.register().unwrap();
     let times = member.registry.histogram("times", "d").label_names(["n"]).buckets([1.0]);
