@@ -6,7 +6,7 @@ mod store;
 use async_trait::async_trait;
 use pytheus_core::engine::Engine;
 use pytheus_core::write_behind::{Batch, Contents, Position, Receipt, Store, WriteBehind};
-use pytheus_core::{BackendError, Counter, ManualClock, Registry};
+use pytheus_core::{BackendError, ManualClock, Registry};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,7 +73,8 @@ fn how_long_a_pass_takes() {
         };
         let before = ALLOCATED.load(Ordering::Relaxed);
         let first = flush();
-        let bytes = (ALLOCATED.load(Ordering::Relaxed) - before) as f64 / series as f64;
+        let more = ALLOCATED.load(Ordering::Relaxed).saturating_sub(before);
+        let bytes = more as f64 / series as f64;
         let least = |change: &dyn Fn()| {
             let took = (0..7).map(|_| {
                 change();
@@ -82,7 +83,7 @@ fn how_long_a_pass_takes() {
             took.min().unwrap_or_default()
         };
         let nothing = least(&|| {});
-        let some = least(&|| handles.iter().step_by(100).for_each(Counter::inc));
+        let some = least(&|| handles.iter().step_by(100).for_each(pytheus_core::Counter::inc));
         println!(
             "{series} counters: all new {first:?}, nothing changed {nothing:?}, \
              1 % changed {some:?}, {bytes:.1} bytes each"

@@ -5,13 +5,16 @@ mod store;
 
 use pytheus_core::engine::{Engine, OnConflict};
 use pytheus_core::write_behind::{Options, WriteBehind};
-use pytheus_core::{RegisterError, Registry};
+use pytheus_core::{ManualClock, RegisterError, Registry};
+use std::sync::Arc;
 use store::{Member, Server};
 
 #[test]
 fn a_refused_series_is_named_and_arrives_once_it_is_mended() {
-    let server = Server::new();
-    let member = Member::new(&server);
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let member = Member::on(&server, &clock);
+    member.flush().unwrap();
     let hits = member.registry.counter("hits_total", "d").label_names(["z", "a"]);
     let hits = hits.register().unwrap();
     let times = member.registry.histogram("times", "d").label_names(["n"]).buckets([1.0]);
@@ -65,8 +68,11 @@ fn another_description_is_refused_at_registration_once_it_is_known() {
 
 #[test]
 fn another_description_that_was_not_known_is_refused_at_the_flush() {
-    let server = Server::new();
-    let [first, second] = [0; 2].map(|_| Member::new(&server));
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let [first, second] = [0; 2].map(|_| Member::on(&server, &clock));
+    // After their first passes, nothing is told but by a flush.
+    [&first, &second].into_iter().for_each(|member| member.flush().unwrap());
     first.registry.counter("x", "d").register().unwrap().inc();
     let gauge = second.registry.gauge("x", "d").register().unwrap();
     let other = second.registry.counter("other_total", "d").register().unwrap();

@@ -2,7 +2,7 @@
 
 use super::flusher;
 use super::options::{Options, Unavailable};
-use super::shared::{Shared, Status};
+use super::shared::{Inbox, Shared, Status};
 use super::store::Store;
 use super::wait::promise;
 use crate::BackendError;
@@ -112,9 +112,13 @@ impl Backend for WriteBehind {
     }
 
     async fn close(&self) -> Result<(), BackendError> {
-        if self.shared.is_closed() {
-            return Ok(());
-        }
-        self.shared.ask(|inbox, promise| inbox.close.push(promise)).await
+        let mut is_asked = false;
+        let ask = |inbox: &mut Inbox, promise| {
+            is_asked = true;
+            inbox.close.push(promise);
+        };
+        let closed = self.shared.ask(ask).await;
+        // Who comes too late to close it finds it closed.
+        if !is_asked && self.shared.is_closed() { Ok(()) } else { closed }
     }
 }
