@@ -159,7 +159,8 @@ impl Shape {
 ///
 /// let shape = Shape { ints: 1, floats: 0, is_set: false };
 /// let created = SystemTime::UNIX_EPOCH;
-/// let series = Series { id: 0, family: "hits_total", labels: "GET\n", shape, created };
+/// let (family, labels) = ("hits_total", "GET\n");
+/// let series = Series { id: 0, family, identity: b"as described", labels, shape, created };
 /// assert_eq!(series.family, "hits_total");
 /// ```
 #[derive(Debug, Clone, Copy)]
@@ -169,6 +170,9 @@ pub struct Series<'a> {
     pub id: u32,
     /// The family's name. Text of any kind.
     pub family: &'a str,
+    /// What this process [described](Change::Describe) the family with. The change is to be refused with
+    /// [`Refusal::NotDescribed`] if another identity is there by now.
+    pub identity: &'a [u8],
     /// What tells the series from others of the family: text of any kind, the same in every process.
     pub labels: &'a str,
     /// Which fields it has.
