@@ -1,4 +1,54 @@
-//! placeholder
+//! A backend with a store behind the engine, to copy: processes count together in a SQLite file.
+//!
+//! ```
+//! use pytheus_exposition::encode_text;
+//! use sqlite_backend::SqliteConfig;
+//! # let folder = tempfile::tempdir()?;
+//! # let url = format!("sqlite://{}/metrics.db?interval=1s", folder.path().display());
+//!
+//! pytheus::register_scheme::<SqliteConfig>()?;
+//! # /*
+//! let url = "sqlite:///var/lib/shop/metrics.db?interval=1s";
+//! # */
+//! let registry = pytheus::Registry::new(pytheus::connect(&url)?);
+//! registry.counter("orders_total", "Orders placed").register()?.inc_by(3);
+//!
+//! let mut page = Vec::new();
+//! encode_text(&registry.collect_blocking()?, &mut page)?; // of all processes
+//! assert!(String::from_utf8(page)?.contains("orders_total 3\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! An update costs what it costs in memory. A thread of the engine's carries what changed to the file,
+//! every `interval`, when somebody flushes and at a scrape. What is here is what the file does with it:
+//!
+//! | here | what for |
+//! |---|---|
+//! | [`SqliteConfig`] | the URL and its options, and the backend they make |
+//! | `Store` | four methods: a batch is applied, everything is read, a client is alive, a client is gone |
+//! | `make` | what each change is in SQL |
+//! | `transact` | a transaction, and what is told if there cannot be one |
+//! | `schema.sql` | the tables |
+//!
+//! Each of them is explained in the [chapter](pytheus_core::backend#a-store-behind-the-engine).
+//!
+//! # What is promised
+//!
+//! - Every update is counted once, whatever happens to the connection, other processes and this one, but
+//!   for what a process that is killed had counted since the last flush.
+//! - The file may be locked, on a full disk, or unlinked: updates go on, [flushing] says so, and what was
+//!   not written is written later. If the file is gone, each process that lives tells a new one all that
+//!   it counted.
+//! - Several processes on one host, through a file system that locks. Not over a network: the hosts'
+//!   clocks decide which gauge was set last.
+//! - Connect after forking, not before: SQLite cannot be used in a child of a process that had it open.
+//! - No write-ahead log: with the journal it uses instead, SQLite notices if the file was unlinked.
+//!
+//! What the example leaves out: to tell the engine which series others removed
+//! ([`Receipt::removed`](pytheus_core::write_behind::Receipt::removed)), so that they come back, with
+//! what this process had counted, should the file get lost afterwards.
+//!
+//! [flushing]: pytheus_core::Backend::flush
 #![forbid(unsafe_code)]
 
 use async_trait::async_trait;
@@ -8,7 +58,7 @@ use pytheus_core::write_behind::{
     Store, WriteBehind,
 };
 use pytheus_core::{Backend, BackendConfig, BackendError, BackendErrorKind, ConfigError, config};
-use rusqlite::types::Value;
+use rusqlite::types::{ToSql, Value};
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -144,12 +194,13 @@ fn make(
     now: f64,
     tx: &Transaction<'_>,
 ) -> Result<Option<Refusal>> {
+    let run = |sql, with: &[&dyn ToSql]| tx.prepare_cached(sql)?.execute(with);
     let id = by.id.to_string();
     let mut alive = None;
     let (series, field, owner, value, at) = match *change {
         Change::Describe { family, identity, details, replace } => {
             let sql = "DELETE FROM family WHERE name = ? AND identity <> ? AND ?";
-            tx.execute(sql, params![family, identity, replace])?;
+            run(sql, params![family, identity, replace])?;
             let sql = "INSERT INTO family VALUES (?1, ?2, ?3) ON CONFLICT DO
                        UPDATE SET details = iif(identity = ?2, ?3, details) RETURNING identity";
             let described = params![family, identity, details];
@@ -157,11 +208,11 @@ fn make(
             return Ok((there != identity).then_some(Refusal::Conflict { identity: there }));
         }
         Change::Drop { family } => {
-            return tx.execute("DELETE FROM family WHERE name = ?", [family]).map(|_| None);
+            return run("DELETE FROM family WHERE name = ?", &[&family]).map(|_| None);
         }
         Change::Remove { series } => {
             let sql = "DELETE FROM cell WHERE family = ? AND labels = ?";
-            return tx.execute(sql, [series.family, series.labels]).map(|_| None);
+            return run(sql, &[&series.family, &series.labels]).map(|_| None);
         }
         Change::Touch { series } => (series, 0, "touch", Value::Text(String::new()), Some(now)),
         Change::Note { series, field, text } => {
@@ -175,28 +226,22 @@ fn make(
         }
         _ => return Ok(Some(Refusal::Other("this is not known here".into()))),
     };
-    // Added up, if it was not set; else put there, unless what is there was set later.
+    // Added up, if it was not set; else put there, unless what is there was set later (and not in the
+    // future: the clock may have been set back).
     let sql = "INSERT INTO cell SELECT name, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM family
                WHERE name = ?1 AND identity = ?2
-               ON CONFLICT DO UPDATE SET at = max(at, ifnull(?10, at)), value = CASE
-                   WHEN ?10 IS NULL THEN value + ?9 WHEN ?10 < at THEN value ELSE ?9 END
+               ON CONFLICT DO UPDATE SET at = max(ifnull(at, 0), ifnull(?10, 0)), value = CASE
+                   WHEN ?10 IS NULL THEN value + ?9
+                   WHEN ?10 < at AND at <= ?11 THEN value ELSE ?9 END
                RETURNING value";
-    let created = seconds_of(series.created);
-    let put = params![
-        series.family,
-        series.identity,
-        series.labels,
-        owner,
-        field,
-        by.name,
-        alive,
-        created,
-        value,
-        at
-    ];
-    let is: Option<Value> = tx.prepare_cached(sql)?.query_row(put, |row| row.get(0)).optional()?;
+    let (family, identity, labels) = (series.family, series.identity, series.labels);
+    let (name, created) = (&by.name, seconds_of(series.created));
+    let cell =
+        params![family, identity, labels, owner, field, name, alive, created, value, at, now];
+    let is: Option<Value> = tx.prepare_cached(sql)?.query_row(cell, |row| row.get(0)).optional()?;
     Ok(match (is, value) {
         (None, _) => Some(Refusal::NotDescribed),
+        // SQLite makes a float of an integer that would overflow.
         (Some(Value::Real(_)), Value::Integer(_)) => {
             Some(Refusal::Other("it would overflow".into()))
         }
