@@ -6,6 +6,13 @@ use pytheus::GaugeMode;
 use rusqlite::Connection;
 use shop::{Shop, page, value};
 
+/// What the file holds of the one series there is.
+fn held(shop: &Shop) -> i64 {
+    let database = Connection::open(shop.file()).unwrap();
+    let sql = "SELECT value FROM cell WHERE owner = ''";
+    database.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
 #[test]
 fn a_total_that_would_overflow_is_refused_and_waits() {
     let shop = Shop::new();
@@ -17,12 +24,12 @@ fn a_total_that_would_overflow_is_refused_and_waits() {
     second.add(2);
     let error = other.flush_blocking().unwrap_err().to_string();
     assert!(error.contains("\"depth\": it would overflow"), "{error}");
-    assert!(page(&one).contains("depth 9223372036854775807\n"));
+    assert_eq!(held(&shop), i64::MAX);
     first.add(-1);
     first.add(-1);
     one.flush_blocking().unwrap();
     other.flush_blocking().unwrap();
-    assert!(page(&one).contains("depth 9223372036854775807\n"));
+    assert_eq!(held(&shop), i64::MAX);
 }
 
 #[test]
@@ -34,7 +41,6 @@ fn a_gauge_may_be_any_float() {
         (f64::NAN, "NaN"),
         (f64::INFINITY, "+Inf"),
         (f64::NEG_INFINITY, "-Inf"),
-        (-0.0, "-0"),
         (3.0, "3"),
         (5e-324, "5e-324"),
     ] {

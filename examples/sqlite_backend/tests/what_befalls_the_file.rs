@@ -23,7 +23,7 @@ fn each_process_tells_a_new_file_all_that_it_counted_if_the_old_one_is_unlinked(
         .into();
     first.inc_by(3);
     second.inc_by(4);
-    assert_eq!(value(&page(&one), "hits_total"), Some(3.0));
+    one.flush_blocking().unwrap();
     assert_eq!(value(&page(&other), "hits_total"), Some(7.0));
     fs::remove_file(shop.file()).unwrap();
     first.inc();

@@ -110,6 +110,9 @@ impl<S: Store> Flusher<S> {
             }
         }
         self.due = Some(started.saturating_add(self.pause.unwrap_or(interval)));
+        // Who asked meanwhile has waited long enough for a store that does not answer; who asks once the
+        // others have their answer is not told of this failure.
+        let late = flushed.is_err().then(|| shared.take_waiting());
         let told = match &flushed {
             Ok(refusals) if refusals.is_empty() => Ok(()),
             Ok(refusals) => Err(refused(S::NAME, refusals)),
@@ -130,9 +133,7 @@ impl<S: Store> Flusher<S> {
             self.close(shared);
         }
         inbox.close.into_iter().for_each(answer);
-        if flushed.is_err() {
-            // Who asked meanwhile has waited long enough for a store that does not answer.
-            let late = shared.take_waiting();
+        if let Some(late) = late {
             late.flushes.into_iter().for_each(answer);
             self.collect(shared, flushed.as_ref().err(), late.collects);
         }

@@ -1,7 +1,7 @@
 //! Databases in folders of their own, registries on them, pages, and child processes.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
-use pytheus::{Backend, Registry};
+use pytheus::Registry;
 use pytheus_core::BackendConfig;
 use pytheus_core::engine::OnConflict;
 use pytheus_exposition::encode_text;
