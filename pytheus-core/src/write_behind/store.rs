@@ -92,6 +92,8 @@ pub struct Position {
 /// use pytheus_core::write_behind::Amount;
 ///
 /// assert_eq!(Amount::Int(-2).as_f64(), -2.0);
+/// assert_eq!(Amount::Int(2).checked_add(Amount::Int(3)), Some(Amount::Int(5)));
+/// assert_eq!(Amount::Int(2).checked_add(Amount::Int(i64::MAX)), None);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Amount {
@@ -107,6 +109,22 @@ impl Amount {
         match self {
             Self::Int(n) => n as f64,
             Self::Float(n) => n,
+        }
+    }
+
+    /// The zero of the same variant.
+    pub fn zero(self) -> Self {
+        match self {
+            Self::Int(_) => Self::Int(0),
+            Self::Float(_) => Self::Float(0.0),
+        }
+    }
+
+    /// Both added up; `None` if that is no `i64`, where both are [`Int`](Self::Int).
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => a.checked_add(b).map(Self::Int),
+            (a, b) => Some(Self::Float(a.as_f64() + b.as_f64())),
         }
     }
 }
