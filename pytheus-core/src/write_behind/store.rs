@@ -77,8 +77,8 @@ impl Client {
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Position {
-    /// Which life of the store: a number that it drew when it was empty, and that is lost with what it
-    /// holds. Never 0.
+    /// Which life of the store: a number that it drew at random when it was made, and that is lost with
+    /// what it holds. Never 0.
     pub incarnation: u64,
     /// The number of the client's last batch that was applied in this shard; 0 if there is none.
     pub number: u64,
@@ -213,7 +213,12 @@ pub enum Owner {
 
 /// Something to change in a store.
 ///
-/// A change of a series that is not there yet makes it, with zeros in its usual fields.
+/// A change of a series that is not there yet makes it, with zeros in its usual fields: a store that
+/// keeps no zeros need not make them, since a field that is [not read back](super::Contents) is one. The
+/// family must be there, as [described](Self::Describe), except to [remove](Self::Remove) a series. What
+/// is not there is removed and dropped, too: there is nothing to do then.
+///
+/// There may be more of these some day. What a store does not know, it refuses with [`Refusal::Other`].
 ///
 /// # Examples
 ///
@@ -243,13 +248,14 @@ pub enum Change<'a> {
         /// The series.
         series: Series<'a>,
     },
-    /// An amount to be added to a number that belongs to everyone.
+    /// An amount to be added to a number that belongs to everyone. If the total would be no `i64`, it is
+    /// to be refused. A float may be added to a number that was [set](Self::Set), be that NaN or infinite.
     Add {
         /// The series.
         series: Series<'a>,
         /// Which of its numbers.
         field: u16,
-        /// How much; of the same variant every time.
+        /// How much: finite, and of the same variant every time.
         amount: Amount,
     },
     /// A number to be put in the place of another one.
@@ -262,7 +268,8 @@ pub enum Change<'a> {
         owner: Owner,
         /// The number; any float here, of the same variant every time.
         value: Amount,
-        /// How long ago it was set, by the client's own clock: of several, the one set last counts.
+        /// How long ago it was set, by the client's own clock. Of several, the one set last counts: take
+        /// `age` from the store's clock when the batch is applied, and keep that time beside the number.
         age: Duration,
     },
     /// A text to be put in the place of another one of the series.
@@ -343,7 +350,7 @@ pub struct Batch<'a> {
     /// The batch is applied if this is what the store holds for the client and the shard, and otherwise
     /// nothing is changed.
     pub follows: Position,
-    /// The number to hold from then on.
+    /// The number to hold from then on. Greater than the one before, not always by one.
     pub number: u64,
     /// What to change, in this order. All changes of one series stand one after the other.
     pub changes: &'a [Change<'a>],
@@ -413,6 +420,9 @@ impl fmt::Display for Refusal {
 /// library needs an async runtime has one of its own and waits in it. It does not need to know what a
 /// histogram is.
 ///
+/// After an error the same store is called again later: to connect again is its own business. It is
+/// opened anew in a forked child only, where the parent's is never touched.
+///
 /// # Examples
 ///
 /// See the [chapter](crate::backend#a-store-behind-the-engine), which makes one.
@@ -477,9 +487,14 @@ pub trait Store: Send + 'static {
     /// Whatever keeps it from being read.
     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError>;
 
-    /// Keeps what belongs to the client alone for so much longer, and its record of batches; whether all
-    /// of that is still there. Called several times in a `lease`. Not needed by stores where nothing
-    /// expires.
+    /// Keeps what belongs to the live client alone for so much longer, and its record of batches; whether
+    /// all of that is still there. Called several times in a `lease`, first after the first flush: until
+    /// then, `lease` may be taken to be a minute. Not needed by stores where nothing expires.
+    ///
+    /// When the lease is over, the [live client's](Owner::LiveClient) numbers are shown no more. The number
+    /// of its last batch must be kept for **a day** beyond: the client may only have been unable to reach
+    /// the store, and one that finds no number within twelve hours takes everything for lost, and tells it
+    /// again.
     ///
     /// # Errors
     ///
