@@ -82,3 +82,22 @@ fn a_file_that_may_not_be_written_is_written_when_it_may() {
     registry.flush_blocking().unwrap();
     assert_eq!(value(&shop.page(), "hits_total"), Some(7.0));
 }
+
+#[test]
+fn a_gauge_that_was_set_while_the_file_was_locked_does_not_undo_what_was_set_since() {
+    let shop = Shop::new();
+    let (one, other) = (shop.open(), shop.open());
+    let [first, second] =
+        [&one, &other].map(|registry| registry.gauge("level", "Level").register().unwrap());
+    one.flush_blocking().unwrap();
+    other.flush_blocking().unwrap();
+    let locker = Connection::open(shop.file()).unwrap();
+    locker.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    first.set(1);
+    failed_flush(&one, &shop);
+    locker.execute_batch("ROLLBACK").unwrap();
+    second.set(2);
+    other.flush_blocking().unwrap();
+    one.flush_blocking().unwrap();
+    assert_eq!(value(&shop.page(), "level"), Some(2.0));
+}
