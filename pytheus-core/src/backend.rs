@@ -2,15 +2,253 @@
 //!
 //! # Bring your own
 //!
-//! Pick what fits the store:
+//! Pick what fits:
 //!
-//! | what | implement | when |
-//! |---|---|---|
-//! | cells of your own | [`Cells`] | every single update is told to somebody at once |
-//! | memory of your own | [`Memory`](crate::engine::Memory) | several processes can map the same memory |
+//! | what | implement | when | an update costs | who is killed loses |
+//! |---|---|---|---|---|
+//! | [a store behind the engine](#a-store-behind-the-engine) | [`Store`](crate::write_behind::Store) | a database or a server holds the numbers of all processes: most people | what it costs in memory | what it counted since the last flush |
+//! | [cells of your own](#cells-of-your-own) | [`Cells`] | every single update is told to somebody at once | what your code does | nothing that it had told |
+//! | memory of your own | [`Memory`](crate::engine::Memory), which is `unsafe` | several processes can map the same memory | what it costs in memory | nothing |
 //!
-//! Either way the [`Backend`] itself is a name and a [`Storage`]; the other methods have sensible
-//! defaults. Hold the result to the `conformance` kit (feature `conformance`).
+//! The [`Backend`] is [`WriteBehind`](crate::write_behind::WriteBehind) in the first case. In the others it
+//! is a name and a [`Storage`]; the other methods have sensible defaults. Hold the result to the
+//! `conformance` kit (feature `conformance`).
+//!
+//! ## A store behind the engine
+//!
+//! For a database or a server that several processes count in. The engine keeps what this process counts;
+//! a thread of its own tells the store what changed, every few seconds, when somebody flushes, and at a
+//! scrape, which then shows what the store holds: everybody's numbers. Updates never wait for the store.
+//! While it is away they go on, and each series has one difference to tell when it is back.
+//!
+//! A [`Store`](crate::write_behind::Store) needs two methods: [`apply`](crate::write_behind::Store::apply)
+//! a batch, and [`read`](crate::write_behind::Store::read) everything.
+//!
+//! **A batch** is a list of changes that happen together or not at all: a transaction. It comes again, the
+//! same, whenever its answer got lost, and must not count twice. So each client numbers its batches, and
+//! the store keeps the number of the last one **in the same transaction** as what the batch changed. A
+//! batch says which number it follows. If that is what the store holds for this client, the batch is
+//! applied and its own number kept; if not, nothing happens. Either way the answer, a
+//! [`Receipt`](crate::write_behind::Receipt), says what the store holds now. The engine draws the
+//! conclusions: it was applied before, it is lost, the store was restored from a backup.
+//!
+//! **The incarnation** tells a store that lost everything from one that never heard of a client: a number
+//! drawn at random when the store is made, and lost with its data. When it changes, every client tells
+//! again all that it counted. Together with the batch's number it is a
+//! [`Position`](crate::write_behind::Position). Zero and zero is none that a store has: a batch that
+//! follows it only asks.
+//!
+//! **A refusal** is for a change that cannot be made: another program describes the family in another way,
+//! nobody described it, a total would overflow. If one change of a batch is refused, nothing of it is kept;
+//! the others come again in a batch without it, and what was refused waits and is tried again. An error is
+//! for everything else, such as a store that is away: the batch comes again as it is.
+//!
+//! **A change** is about a family, a series, or a field of a series. What a field means is none of the
+//! store's business. It adds what is to be added, puts what is to be put, and gives it back.
+//!
+//! All of that in a map that registries of one process share:
+//!
+//! ```
+//! use async_trait::async_trait;
+//! use pytheus_core::engine::Engine;
+//! use pytheus_core::write_behind::{
+//!     Amount, Batch, Change, Client, ClientId, Contents, Options, Owner, Position, Receipt, Refusal,
+//!     Store, WriteBehind,
+//! };
+//! use pytheus_core::{BackendError, Registry};
+//! use std::collections::BTreeMap;
+//! use std::sync::{Arc, Mutex, PoisonError};
+//! use std::time::SystemTime;
+//!
+//! #[derive(Clone, Default)]
+//! struct Database {
+//!     incarnation: u64,
+//!     batches: BTreeMap<ClientId, u64>, // the numbers of those applied last
+//!     families: BTreeMap<String, (Vec<u8>, Vec<u8>)>, // identity and details, as they came
+//!     series: BTreeMap<(String, String), Row>, // by family and labels
+//! }
+//!
+//! #[derive(Clone)]
+//! struct Row {
+//!     created: SystemTime,
+//!     numbers: BTreeMap<(Option<ClientId>, u16), Number>, // by owner, if it has one, and field
+//!     notes: BTreeMap<u16, Vec<u8>>,
+//! }
+//!
+//! #[derive(Clone)]
+//! struct Number {
+//!     value: Amount,
+//!     set: SystemTime,
+//!     name: String, // of the owner
+//!     is_live: bool,
+//! }
+//!
+//! impl Database {
+//!     fn make(&mut self, change: &Change<'_>, by: &Client) -> Result<(), Refusal> {
+//!         // What does not need the family to be there.
+//!         match *change {
+//!             Change::Describe { family, identity, details, replace } => {
+//!                 if let Some((there, _)) = self.families.get(family)
+//!                     && there != identity
+//!                 {
+//!                     if !replace {
+//!                         return Err(Refusal::Conflict { identity: there.clone() });
+//!                     }
+//!                     self.series.retain(|(of, _), _| of != family);
+//!                 }
+//!                 self.families.insert(family.into(), (identity.into(), details.into()));
+//!                 return Ok(());
+//!             }
+//!             Change::Drop { family } => {
+//!                 self.families.remove(family);
+//!                 self.series.retain(|(of, _), _| of != family);
+//!                 return Ok(());
+//!             }
+//!             Change::Remove { series } => {
+//!                 self.series.remove(&(series.family.into(), series.labels.into()));
+//!                 return Ok(());
+//!             }
+//!             _ => {}
+//!         }
+//!         // What does: any other change of a series also makes it.
+//!         let Some(series) = change.series() else {
+//!             return Err(Refusal::Other("it is not known here".into()));
+//!         };
+//!         if self.families.get(series.family).is_none_or(|(there, _)| there != series.identity) {
+//!             return Err(Refusal::NotDescribed);
+//!         }
+//!         let row = self.series.entry((series.family.into(), series.labels.into()));
+//!         let row = row.or_insert_with(|| Row {
+//!             created: series.created,
+//!             numbers: BTreeMap::new(),
+//!             notes: BTreeMap::new(),
+//!         });
+//!         match *change {
+//!             Change::Add { field, amount, .. } => {
+//!                 let zero = Number {
+//!                     value: amount.zero(),
+//!                     set: SystemTime::UNIX_EPOCH,
+//!                     name: String::new(),
+//!                     is_live: false,
+//!                 };
+//!                 let number = row.numbers.entry((None, field)).or_insert(zero);
+//!                 let sum = number.value.checked_add(amount);
+//!                 number.value = sum.ok_or_else(|| Refusal::Other("it would overflow".into()))?;
+//!             }
+//!             Change::Set { field, owner, value, age, .. } => {
+//!                 let set = SystemTime::now() - age; // by the store's clock
+//!                 let is_live = owner == Owner::LiveClient;
+//!                 let number = Number { value, set, name: by.name.clone(), is_live };
+//!                 let owner = owner.is_client().then_some(by.id);
+//!                 let there = row.numbers.entry((owner, field)).or_insert_with(|| number.clone());
+//!                 if there.set <= set {
+//!                     *there = number;
+//!                 }
+//!             }
+//!             Change::Note { field, text, .. } => {
+//!                 row.notes.insert(field, text.into());
+//!             }
+//!             _ => {}
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! /// What a connection would be.
+//! struct Shared(Arc<Mutex<Database>>);
+//!
+//! #[async_trait]
+//! impl Store for Shared {
+//!     const NAME: &'static str = "shared";
+//!
+//!     async fn apply(&mut self, batch: &Batch<'_>) -> Result<Receipt, BackendError> {
+//!         let mut database = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+//!         let number = database.batches.get(&batch.client.id).copied().unwrap_or(0);
+//!         let mut receipt = Receipt::new(Position { incarnation: database.incarnation, number });
+//!         if receipt.holds != batch.follows {
+//!             return Ok(receipt); // it was applied before, or what it builds on is lost
+//!         }
+//!         let mut transaction = database.clone();
+//!         for (index, change) in batch.changes.iter().enumerate() {
+//!             if let Err(refusal) = transaction.make(change, batch.client) {
+//!                 receipt.refused.push((index, refusal));
+//!             }
+//!         }
+//!         if receipt.refused.is_empty() {
+//!             transaction.batches.insert(batch.client.id, batch.number);
+//!             *database = transaction; // commit
+//!             receipt.holds.number = batch.number;
+//!         }
+//!         Ok(receipt)
+//!     }
+//!
+//!     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError> {
+//!         let database = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+//!         for (family, (identity, details)) in &database.families {
+//!             into.describe(family, identity, details);
+//!         }
+//!         for ((family, labels), row) in &database.series {
+//!             let mut series = into.series(family, labels, row.created);
+//!             for (&(owner, field), number) in &row.numbers {
+//!                 let age = number.set.elapsed().unwrap_or_default();
+//!                 match owner {
+//!                     None => series.number(field, number.value),
+//!                     Some(id) => series.number_of(id, &number.name, field, number.value, age),
+//!                 }
+//!             }
+//!             row.notes.iter().for_each(|(field, text)| series.note(*field, text));
+//!         }
+//!         Ok(())
+//!     }
+//!
+//!     // `refresh` is for stores where something expires.
+//!
+//!     async fn forget(&mut self, client: &Client) -> Result<(), BackendError> {
+//!         let mut database = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+//!         database.batches.remove(&client.id);
+//!         for row in database.series.values_mut() {
+//!             row.numbers.retain(|(owner, _), number| *owner != Some(client.id) || !number.is_live);
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let database = Arc::new(Mutex::new(Database { incarnation: 7, ..Database::default() })); // random
+//! let client = || {
+//!     let database = database.clone();
+//!     let open = move || Ok(Shared(database.clone())); // called again in a forked child
+//!     let backend = WriteBehind::start(Engine::private()?, open, Options::default())?;
+//!     Ok::<_, BackendError>(Registry::new(backend))
+//! };
+//! let (one, other) = (client()?, client()?);
+//! one.counter("orders_total", "Orders placed").register()?.inc_by(3);
+//! other.counter("orders_total", "Orders placed").register()?.inc_by(4);
+//! one.flush_blocking()?; // otherwise it is told in some seconds
+//!
+//! let mut page = Vec::new();
+//! pytheus_exposition::encode_text(&other.collect_blocking()?, &mut page)?;
+//! assert!(String::from_utf8(page)?.contains("orders_total 7\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **In a real database** it is less, because transactions, keys and removal are there already.
+//! `examples/sqlite_backend` is complete: one table for what series hold, with the primary key (family,
+//! labels, owner, field), and one statement that adds or puts. What it has beyond the above:
+//!
+//! - Several processes: a transaction begins by taking the lock to write, and waits for others.
+//! - A connection of its own, opened again after an error. The engine does not: it calls the same store
+//!   again after the interval, then after twice as long, and so on up to half a minute.
+//! - Errors that name the file, with SQLite's own as the source.
+//! - [`refresh`](crate::write_behind::Store::refresh): what belongs to a [live
+//!   client](crate::write_behind::Owner::LiveClient) is shown until its lease is over, and the number of
+//!   its last batch goes a day later.
+//! - SQLite's own ways: a NaN is NULL, an integer that overflows becomes a float (and is refused).
+//! - A [`BackendConfig`] with the URL, whose `connect` ends in
+//!   [`WriteBehind::start`](crate::write_behind::WriteBehind::start); as [below](#cells-of-your-own).
+//!
+//! Its tests are those to copy: the conformance kit (`traits: [keeps_idle]`, since what one process does
+//! not use others may), processes that add up, one that is killed, programs that differ, a file that is
+//! locked, unlinked, read-only.
 //!
 //! ## Cells of your own
 //!

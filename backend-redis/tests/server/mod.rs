@@ -81,7 +81,8 @@ pub const HISTOGRAM: Shape = Shape { ints: 3, floats: 1, is_set: false };
 pub const CREATED: Duration = Duration::from_millis(1_700_000_000_123);
 
 pub fn series<'a>(id: u32, family: &'a str, labels: &'a str, shape: Shape) -> Series<'a> {
-    Series { id, family, labels, shape, created: SystemTime::UNIX_EPOCH + CREATED }
+    let created = SystemTime::UNIX_EPOCH + CREATED;
+    Series { id, family, identity: b"identity", labels, shape, created }
 }
 
 pub fn describe(family: &str) -> Change<'_> {

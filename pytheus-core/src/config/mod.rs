@@ -37,7 +37,7 @@ mod size;
 mod url;
 
 pub use size::ByteSize;
-pub use url::{PercentDecodeError, is_scheme, percent_decode, redact};
+pub use url::{PercentDecodeError, file_path, is_scheme, percent_decode, redact};
 
 /// A text that is not what an option wants.
 ///

@@ -1,6 +1,8 @@
 //! What can be done with a URL without knowing the backend it means.
 
+use crate::ConfigError;
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 /// What replaces a password.
 const HIDDEN: &str = "***";
@@ -108,6 +110,46 @@ fn hide_password(url: &str) -> Cow<'_, str> {
         None if after.contains('@') => Cow::Owned(format!("{scheme}://{user}:{HIDDEN}")),
         None => Cow::Borrowed(url),
     }
+}
+
+/// The file that a location means: `scheme`, `://` and an absolute path. `example` is a path that people
+/// are told of who write something else.
+///
+/// # Errors
+///
+/// [`ConfigError::Value`] for another scheme, and for what is not the absolute path of a file.
+///
+/// # Examples
+///
+/// ```
+/// use pytheus_core::config::file_path;
+/// use std::path::Path;
+///
+/// let path = file_path("sqlite:///srv/my%20shop.db", "sqlite", "/srv/shop.db")?;
+/// assert_eq!(path, Path::new("/srv/my shop.db"));
+/// assert_eq!(
+///     file_path("sqlite:shop.db", "sqlite", "/srv/shop.db").unwrap_err().to_string(),
+///     r#"backend URL "sqlite:shop.db": write sqlite:// and the absolute path of a file, such as "sqlite:///srv/shop.db""#,
+/// );
+/// # Ok::<(), pytheus_core::ConfigError>(())
+/// ```
+pub fn file_path(location: &str, scheme: &str, example: &str) -> Result<PathBuf, ConfigError> {
+    let shape = format!(
+        "write {scheme}:// and the absolute path of a file, such as \"{scheme}://{example}\""
+    );
+    let refuse = |message| ConfigError::Value {
+        origin: format!("backend URL {:?}", redact(location)),
+        message,
+    };
+    let path = location.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
+    let path = match percent_decode(path.unwrap_or_default()) {
+        Ok(path) => path,
+        Err(error) => return Err(refuse(format!("{error}; {shape}"))),
+    };
+    if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
+        return Err(refuse(shape));
+    }
+    Ok(PathBuf::from(path.into_owned()))
 }
 
 /// Whether `text` can be the scheme of a URL: a letter, then letters, digits, `+`, `-` and `.`

@@ -99,9 +99,6 @@ impl<S: Store> Flusher<S> {
     fn round(&mut self, shared: &Arc<Shared>, inbox: Inbox) {
         let started = shared.now();
         let flushed = self.attempt(|flusher| block_on(flusher.flush(shared)));
-        // Who asked meanwhile has waited long enough for a store that does not answer. Whoever asks once
-        // the answers are out is not among them.
-        let late = flushed.as_ref().err().map(|_| shared.take_waiting());
         // Or else it would do nothing else.
         let interval = shared.options.interval.max(Duration::from_millis(1));
         match &flushed {
@@ -122,6 +119,9 @@ impl<S: Store> Flusher<S> {
             }
         }
         self.due = Some(started.saturating_add(self.pause.unwrap_or(interval)));
+        // Who asked meanwhile has waited long enough for a store that does not answer; who asks once the
+        // others have their answer is not told of this failure.
+        let late = flushed.is_err().then(|| shared.take_waiting());
         let told = match &flushed {
             Ok(refusals) if refusals.is_empty() => Ok(()),
             Ok(refusals) => Err(refused(S::NAME, refusals)),

@@ -32,6 +32,7 @@ enum Spec {
 struct SeriesSpec {
     id: u32,
     family: Range<usize>,
+    identity: Range<usize>,
     labels: Range<usize>,
     shape: Shape,
     created: SystemTime,
@@ -94,6 +95,7 @@ impl Outgoing {
         let series = |spec: &SeriesSpec| Series {
             id: spec.id,
             family: &self.text[spec.family.clone()],
+            identity: &self.bytes[spec.identity.clone()],
             labels: &self.text[spec.labels.clone()],
             shape: spec.shape,
             created: spec.created,
@@ -159,7 +161,7 @@ impl Ledger {
     fn write(&self, batch: &Frozen, outgoing: &mut Outgoing, key: &mut Vec<u8>) {
         let mut deltas = &batch.deltas[..];
         // Most series of a batch are of one family.
-        let mut last: Option<(u32, Range<usize>)> = None;
+        let mut last = None;
         for (place, item) in batch.items.iter().enumerate() {
             let before = outgoing.changes.len();
             match item {
@@ -172,6 +174,8 @@ impl Ledger {
                     let spec = SeriesSpec {
                         id: *series,
                         family: outgoing.push_text(family),
+                        // Whoever described it, the series goes.
+                        identity: 0..0,
                         labels: outgoing.push_text(labels),
                         shape: *shape,
                         created: SystemTime::UNIX_EPOCH,
@@ -219,7 +223,7 @@ impl Ledger {
         &self,
         at: Ref,
         outgoing: &mut Outgoing,
-        last: &mut Option<(u32, Range<usize>)>,
+        last: &mut Option<(u32, Range<usize>, Range<usize>)>,
         key: &mut Vec<u8>,
     ) -> Option<SeriesSpec> {
         let rows = self.families[at.family as usize].as_ref()?;
@@ -243,14 +247,14 @@ impl Ledger {
                 (gone.series, *created, outgoing.push_text(labels))
             }
         };
-        let family = match last {
-            Some((family, name)) if *family == at.family => name.clone(),
-            _ => {
-                let name = outgoing.push_text(&rows.desc.identity.name);
-                last.insert((at.family, name)).1.clone()
-            }
-        };
-        Some(SeriesSpec { id, family, labels, shape: rows.shape, created, owner: rows.owner })
+        if last.as_ref().is_none_or(|(family, ..)| *family != at.family) {
+            let name = outgoing.push_text(&rows.desc.identity.name);
+            let identity = outgoing.push_bytes(&description::identity(&rows.desc));
+            *last = Some((at.family, name, identity));
+        }
+        let (_, family, identity) = last.clone()?;
+        let (shape, owner) = (rows.shape, rows.owner);
+        Some(SeriesSpec { id, family, identity, labels, shape, created, owner })
     }
 
     /// Whether everything that was frozen for a shard is acknowledged.

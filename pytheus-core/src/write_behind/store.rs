@@ -77,8 +77,8 @@ impl Client {
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Position {
-    /// Which life of the store: a number that it drew when it was empty, and that is lost with what it
-    /// holds. Never 0.
+    /// Which life of the store: a number that it drew at random when it was made, and that is lost with
+    /// what it holds. Never 0.
     pub incarnation: u64,
     /// The number of the client's last batch that was applied in this shard; 0 if there is none.
     pub number: u64,
@@ -92,6 +92,8 @@ pub struct Position {
 /// use pytheus_core::write_behind::Amount;
 ///
 /// assert_eq!(Amount::Int(-2).as_f64(), -2.0);
+/// assert_eq!(Amount::Int(2).checked_add(Amount::Int(3)), Some(Amount::Int(5)));
+/// assert_eq!(Amount::Int(2).checked_add(Amount::Int(i64::MAX)), None);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Amount {
@@ -107,6 +109,22 @@ impl Amount {
         match self {
             Self::Int(n) => n as f64,
             Self::Float(n) => n,
+        }
+    }
+
+    /// The zero of the same variant.
+    pub fn zero(self) -> Self {
+        match self {
+            Self::Int(_) => Self::Int(0),
+            Self::Float(_) => Self::Float(0.0),
+        }
+    }
+
+    /// Both added up; `None` if that is no `i64`, where both are [`Int`](Self::Int).
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => a.checked_add(b).map(Self::Int),
+            (a, b) => Some(Self::Float(a.as_f64() + b.as_f64())),
         }
     }
 }
@@ -159,7 +177,8 @@ impl Shape {
 ///
 /// let shape = Shape { ints: 1, floats: 0, is_set: false };
 /// let created = SystemTime::UNIX_EPOCH;
-/// let series = Series { id: 0, family: "hits_total", labels: "GET\n", shape, created };
+/// let (family, labels) = ("hits_total", "GET\n");
+/// let series = Series { id: 0, family, identity: b"as described", labels, shape, created };
 /// assert_eq!(series.family, "hits_total");
 /// ```
 #[derive(Debug, Clone, Copy)]
@@ -169,6 +188,9 @@ pub struct Series<'a> {
     pub id: u32,
     /// The family's name. Text of any kind.
     pub family: &'a str,
+    /// What this process [described](Change::Describe) the family with. The change is to be refused with
+    /// [`Refusal::NotDescribed`] if another identity is there by now.
+    pub identity: &'a [u8],
     /// What tells the series from others of the family: text of any kind, the same in every process.
     pub labels: &'a str,
     /// Which fields it has.
@@ -191,7 +213,12 @@ pub enum Owner {
 
 /// Something to change in a store.
 ///
-/// A change of a series that is not there yet makes it, with zeros in its usual fields.
+/// A change of a series that is not there yet makes it, with zeros in its usual fields: a store that
+/// keeps no zeros need not make them, since a field that is [not read back](super::Contents) is one. The
+/// family must be there, as [described](Self::Describe), except to [remove](Self::Remove) a series. What
+/// is not there is removed and dropped, too: there is nothing to do then.
+///
+/// There may be more of these some day. What a store does not know, it refuses with [`Refusal::Other`].
 ///
 /// # Examples
 ///
@@ -221,13 +248,14 @@ pub enum Change<'a> {
         /// The series.
         series: Series<'a>,
     },
-    /// An amount to be added to a number that belongs to everyone.
+    /// An amount to be added to a number that belongs to everyone. If the total would be no `i64`, it is
+    /// to be refused. A float may be added to a number that was [set](Self::Set), be that NaN or infinite.
     Add {
         /// The series.
         series: Series<'a>,
         /// Which of its numbers.
         field: u16,
-        /// How much; of the same variant every time.
+        /// How much: finite, and of the same variant every time.
         amount: Amount,
     },
     /// A number to be put in the place of another one.
@@ -240,7 +268,8 @@ pub enum Change<'a> {
         owner: Owner,
         /// The number; any float here, of the same variant every time.
         value: Amount,
-        /// How long ago it was set, by the client's own clock: of several, the one set last counts.
+        /// How long ago it was set, by the client's own clock. Of several, the one set last counts: take
+        /// `age` from the store's clock when the batch is applied, and keep that time beside the number.
         age: Duration,
     },
     /// A text to be put in the place of another one of the series.
@@ -321,7 +350,7 @@ pub struct Batch<'a> {
     /// The batch is applied if this is what the store holds for the client and the shard, and otherwise
     /// nothing is changed.
     pub follows: Position,
-    /// The number to hold from then on.
+    /// The number to hold from then on. Greater than the one before, not always by one.
     pub number: u64,
     /// What to change, in this order. All changes of one series stand one after the other.
     pub changes: &'a [Change<'a>],
@@ -391,6 +420,9 @@ impl fmt::Display for Refusal {
 /// library needs an async runtime has one of its own and waits in it. It does not need to know what a
 /// histogram is.
 ///
+/// After an error the same store is called again later: to connect again is its own business. It is
+/// opened anew in a forked child only, where the parent's is never touched.
+///
 /// # Examples
 ///
 /// See the [chapter](crate::backend#a-store-behind-the-engine), which makes one.
@@ -455,9 +487,14 @@ pub trait Store: Send + 'static {
     /// Whatever keeps it from being read.
     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError>;
 
-    /// Keeps what belongs to the client alone for so much longer, and its record of batches; whether all
-    /// of that is still there. Called several times in a `lease`. Not needed by stores where nothing
-    /// expires.
+    /// Keeps what belongs to the live client alone for so much longer, and its record of batches; whether
+    /// all of that is still there. Called several times in a `lease`, first after the first flush: until
+    /// then, `lease` may be taken to be a minute. Not needed by stores where nothing expires.
+    ///
+    /// When the lease is over, the [live client's](Owner::LiveClient) numbers are shown no more. The number
+    /// of its last batch must be kept for **a day** beyond: the client may only have been unable to reach
+    /// the store, and one that finds no number within twelve hours takes everything for lost, and tells it
+    /// again.
     ///
     /// # Errors
     ///

@@ -257,7 +257,7 @@ impl State {
             self.series.remove(&(series.family.into(), series.labels.into()));
             return Ok(());
         }
-        if !self.families.contains_key(series.family) {
+        if self.families.get(series.family).is_none_or(|(there, _)| there != series.identity) {
             return Err(Refusal::NotDescribed);
         }
         if self.trouble.refuse.as_ref().is_some_and(|r| series.labels.starts_with(r.as_str())) {
