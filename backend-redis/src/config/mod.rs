@@ -41,7 +41,7 @@ use std::time::Duration;
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct RedisConfig {
-    /// What the name of every key begins with: 1 to 64 letters, digits, `_`, `-`, `.`, `:` and `/`.
+    /// What the name of every key begins with, behind a brace: 1 to 64 letters, digits, `_`, `-`, `.`, `:` and `/`.
     /// `pytheus` unless said otherwise. Whoever has the same prefix on the same database shares the
     /// metrics.
     pub key_prefix: String,

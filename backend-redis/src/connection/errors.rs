@@ -173,7 +173,7 @@ pub(super) fn server_error(
         _ if code == "NOPERM" || said.contains(IN_SCRIPT) => {
             let user = advice.login.user.as_deref().unwrap_or("default");
             let prefix = advice.key_prefix;
-            (Denied, format!("; permit it: ACL SETUSER {user} ~{prefix}* {PERMISSIONS}"))
+            (Denied, format!("; permit it: ACL SETUSER {user} ~{{{prefix}:* {PERMISSIONS}"))
         }
         "DENIED" => (Denied, String::new()),
         "WRONGTYPE" => {
@@ -256,7 +256,7 @@ mod tests {
             (
                 "NOPERM User shop has no permissions to run the 'get' command",
                 Denied,
-                "ACL SETUSER shop ~pt* +@read",
+                "ACL SETUSER shop ~{pt:* +@read",
             ),
             ("WRONGTYPE Operation against a key", Conflict, "\"key_prefix\""),
             ("CROSSSLOT Keys in request don't hash to the same slot", Unsupported, ""),

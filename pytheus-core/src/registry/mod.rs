@@ -228,11 +228,33 @@ impl Registry {
         Ok(self.with_collectors(backend))
     }
 
-    /// Returns once every update made before the call is where a scrape finds it.
+    /// Returns once every update made before the call, by whichever thread, is where a scrape in any
+    /// process finds it.
+    ///
+    /// With a backend that tells a store what changed, that is a round trip, which all who wait at the
+    /// time share; otherwise it costs nothing. Who wants a single update awaited writes
+    /// `counter.inc(); registry.flush().await?`.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the backend from being written; the updates stay pending.
+    /// Whatever keeps the store from being told. The updates are not lost: they stay pending and are told
+    /// later.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use pytheus_backend_local::Local;
+    /// use pytheus_core::Registry;
+    ///
+    /// # async fn place_order() -> Result<(), Box<dyn std::error::Error>> {
+    /// let registry = Registry::new(Local::new());
+    /// let orders = registry.counter("orders_total", "Orders placed").register()?;
+    /// orders.inc();
+    /// registry.flush().await?;
+    /// # Ok(())
+    /// # }
+    /// # pytheus_core::backend::block_on(place_order()).unwrap();
+    /// ```
     pub async fn flush(&self) -> Result<(), BackendError> {
         self.shared.backend.flush().await
     }

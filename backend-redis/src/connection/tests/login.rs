@@ -77,8 +77,8 @@ fn a_user_with_the_permissions_that_errors_recommend_can_do_what_is_needed() {
     let url = format!("redis://shop:s3cret@127.0.0.1:{}", server.port());
     server.command(["ACL", "SETUSER", "shop", "on", ">s3cret", "~none"]);
     let mut connection = open(&url, "key_prefix = 'pt'").unwrap();
-    let answers = connection.ask(&["GET pt:k"]).unwrap();
-    let error = connection.server_error("key \"pt:k\"", refused(&answers[0]));
+    let answers = connection.ask(&["GET {pt:0}:k"]).unwrap();
+    let error = connection.server_error("key \"{pt:0}:k\"", refused(&answers[0]));
     assert_eq!(error.kind, BackendErrorKind::Denied);
     assert!(error.message.contains("run the 'get' command"), "{error}");
 
@@ -87,25 +87,25 @@ fn a_user_with_the_permissions_that_errors_recommend_can_do_what_is_needed() {
     server.command(&advice);
     let script = "redis.call('TIME') return redis.call('BITFIELD', KEYS[1], 'SET', 'i64', 0, 7)";
     let mut commands = pipeline(&[
-        "GET pt:k",
-        "HSET pt:h f 1",
-        "HGETALL pt:h",
-        "HINCRBYFLOAT pt:h f 0.5",
-        "SADD pt:s m",
-        "SMEMBERS pt:s",
-        "PEXPIRE pt:s 1000",
-        "DEL pt:s",
+        "GET {pt:0}:k",
+        "HSET {pt:0}:h f 1",
+        "HGETALL {pt:0}:h",
+        "HINCRBYFLOAT {pt:0}:h f 0.5",
+        "SADD {pt:0}:s m",
+        "SMEMBERS {pt:0}:s",
+        "PEXPIRE {pt:0}:s 1000",
+        "DEL {pt:0}:s",
         "TIME",
         "INFO server",
         "ROLE",
         "SCRIPT LOAD return",
-        "GETRANGE pt:b 0 -1",
+        "GETRANGE {pt:0}:b 0 -1",
     ]);
-    commands.cmd("EVAL").arg(script).arg(1).arg("pt:b");
-    for answer in connection.send(b"pt:k", &commands).unwrap() {
+    commands.cmd("EVAL").arg(script).arg(1).arg("{pt:0}:b");
+    for answer in connection.send(b"{pt:0}:k", &commands).unwrap() {
         assert!(!matches!(answer, Value::ServerError(_)), "{answer:?}");
     }
-    for answer in connection.send(b"pt:k", commands.atomic()).unwrap() {
+    for answer in connection.send(b"{pt:0}:k", commands.atomic()).unwrap() {
         assert!(!matches!(answer, Value::ServerError(_)), "{answer:?}");
     }
 

@@ -10,9 +10,10 @@ usage: shop [--listen ADDRESS] [--backend URL] [--workers N] [--demo | --demo-se
 
   --listen ADDRESS   where to serve; port 0 takes a free one
                      (127.0.0.1:8080, in a demo 127.0.0.1:0)
-  --backend URL      where the metrics are kept: local:, shm:///dev/shm/shop; without it the
-                     environment decides (PYTHEUS_BACKEND, PYTHEUS_BACKEND_CONFIG), and
-                     without that it is local:, in a demo a segment of its own in /dev/shm
+  --backend URL      where the metrics are kept: local:, shm:///dev/shm/shop,
+                     redis://localhost:6379/0; without it the environment decides
+                     (PYTHEUS_BACKEND, PYTHEUS_BACKEND_CONFIG), and without that it is local:,
+                     in a demo a segment of its own in /dev/shm
   --workers N        how many processes serve (1, in a demo 4); with local: no more than one
   --demo             drives itself over TCP for five seconds, kills one of its workers, scrapes
                      itself, and checks that what was counted is what was answered
