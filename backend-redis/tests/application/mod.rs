@@ -3,7 +3,9 @@
 
 use pytheus_backend_local::Local;
 use pytheus_backend_redis::{Redis, RedisConfig};
-use pytheus_core::{BackendError, Counter, GaugeMode, Histogram, Registry, Summary, UpDownCounter};
+use pytheus_core::{
+    BackendError, Counter, Family, GaugeMode, Histogram, Registry, Summary, UpDownCounter,
+};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -15,6 +17,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Families beside those of every type, so that all shards have some.
 const EVENTS: usize = 20;
+/// Of so many pages, each is visited so often in a row.
+const PAGES: u64 = 100;
+const VISITS: u64 = 50;
 const ROUTES: [&str; 3] = ["/", "/cart", "/pay"];
 
 /// Updates that a thread makes between two looks whether it is to go on.
@@ -70,6 +75,7 @@ pub struct Metrics {
     load: UpDownCounter,
     sizes: Summary,
     events: Vec<Counter>,
+    visits: Family<Counter, 1>,
 }
 
 impl Metrics {
@@ -82,6 +88,7 @@ impl Metrics {
         let events = (0..EVENTS).map(|n| {
             registry.counter(&format!("events_{n}_total"), "Events").register().expect("a family")
         });
+        let visits = registry.counter("visits_total", "Visits").label_names(["page"]);
         let workers = registry.gauge("workers", "Processes").mode(GaugeMode::LiveSum);
         workers.register().expect("a family").set(1);
         Self {
@@ -92,6 +99,7 @@ impl Metrics {
             load: registry.up_down_counter("load", "Load").register().expect("a family"),
             sizes: registry.summary("sizes", "Sizes").register().expect("a family"),
             events: events.collect(),
+            visits: visits.register().expect("a family"),
         }
     }
 
@@ -105,6 +113,8 @@ impl Metrics {
         self.load.add([1.5, -0.75][at % 2]);
         self.sizes.observe([0.5, 8.0][at % 2]);
         self.events[at % EVENTS].inc_by((n % 7 + 1) as u32);
+        // Every now and then one that nobody knows yet.
+        self.visits.with([&(n / VISITS % PAGES).to_string()]).inc();
     }
 }
 
