@@ -124,7 +124,9 @@ fn batches_stay_small_however_much_is_removed_at_once() {
     hits.clear();
     member.flush().unwrap();
     let (batches, removed) = server.state(|s| (s.applied - before, s.changes - changes));
-    assert_eq!((batches, removed), (50, 5_000));
+    assert_eq!(removed, 5_000);
+    // They are told in parts while they are removed, each of which may end with a smaller one.
+    assert!((50..=60).contains(&batches), "{batches}");
     assert!(!server.has("hits_total", "17\n"));
 }
 
@@ -225,7 +227,7 @@ fn a_store_that_hangs_keeps_no_update_waiting_and_all_who_scrape_get_its_error()
 }
 
 #[test]
-fn a_flush_of_nothing_costs_no_call_but_for_the_lease() {
+fn a_flush_of_nothing_costs_a_question_and_an_interval_without_changes_nothing() {
     let clock = Arc::new(ManualClock::new());
     let server = Server::on(clock.clone());
     let member = Member::on(&server, &clock);
@@ -234,9 +236,15 @@ fn a_flush_of_nothing_costs_no_call_but_for_the_lease() {
     let calls = || server.state(|state| state.calls);
     let before = calls();
     (0..100).for_each(|_| member.flush().unwrap());
-    assert_eq!(calls(), before);
-    clock.advance(Options::default().lease / 4);
-    member.flush().unwrap();
+    assert_eq!(calls(), before + 100);
+    let pass_after = |time: Duration| {
+        clock.advance(time);
+        member.backend.tick();
+        until("a pass", || member.backend.status().lag.is_zero());
+    };
+    pass_after(Options::default().interval);
+    assert_eq!(calls(), before + 100);
+    pass_after(Options::default().lease / 4);
     // Where it stands, and the lease.
-    assert_eq!(calls(), before + 2);
+    assert_eq!(calls(), before + 102);
 }

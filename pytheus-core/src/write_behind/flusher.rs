@@ -98,7 +98,8 @@ impl<S: Store> Flusher<S> {
     /// Flushes, and answers whoever waits.
     fn round(&mut self, shared: &Arc<Shared>, inbox: Inbox) {
         let started = shared.now();
-        let flushed = self.attempt(|flusher| block_on(flusher.flush(shared)));
+        let is_asked = inbox.is_asked();
+        let flushed = self.attempt(|flusher| block_on(flusher.flush(shared, is_asked)));
         // Or else it would do nothing else.
         let interval = shared.options.interval.max(Duration::from_millis(1));
         match &flushed {
@@ -238,8 +239,14 @@ impl<S: Store> Flusher<S> {
         Ok(())
     }
 
-    /// Tells the store everything that changed; what it would not have.
-    async fn flush(&mut self, shared: &Shared) -> Result<Vec<String>, BackendError> {
+    /// Tells the store everything that changed, and if somebody `is_asked` for that, what it lost; what
+    /// it would not have.
+    async fn flush(
+        &mut self,
+        shared: &Shared,
+        is_asked: bool,
+    ) -> Result<Vec<String>, BackendError> {
+        let started = shared.now();
         self.ready(shared)?;
         let options = &shared.options;
         let limits = Limits {
@@ -271,7 +278,10 @@ impl<S: Store> Flusher<S> {
                 shared.ledger.lock().look(&mut pass, &limits);
                 next = send(store, shared, &limits, &mut refusals).await?;
             }
-            if next == Next::GoOn && refresh(store, shared, &mut self.refreshed).await? {
+            if next == Next::GoOn
+                && refresh(store, shared, &mut self.refreshed).await?
+                && (!is_asked || ask(store, shared, Some(started)).await?)
+            {
                 return Ok(refusals);
             }
         }
@@ -352,7 +362,7 @@ async fn refresh<S: Store>(
         return Ok(true);
     }
     // What is lost while nothing changes is noticed here.
-    let mut is_there = ask(store, shared, now).await?;
+    let mut is_there = ask(store, shared, None).await?;
     for client in &clients(shared) {
         if !store.refresh(client, lease).await? {
             shared.ledger.lock().tell_all_again();
@@ -363,11 +373,12 @@ async fn refresh<S: Store>(
     Ok(is_there)
 }
 
-/// Asks all shards where they stand; whether that is where they were known to.
+/// Asks all shards where they stand that have not said so after `since`; whether that is where they were
+/// known to.
 async fn ask<S: Store>(
     store: &mut S,
     shared: &Shared,
-    now: Duration,
+    since: Option<Duration>,
 ) -> Result<bool, BackendError> {
     let mut is_there = true;
     let shards = shared.ledger.lock().shards.len();
@@ -379,9 +390,13 @@ async fn ask<S: Store>(
             if !part.is_renewed && part.position.is_none_or(|position| position.number == 0) {
                 continue;
             }
+            if since.is_some_and(|since| part.acknowledged > Some(since)) {
+                continue;
+            }
             part.client.clone()
         };
         let holds = store.apply(&question(&client, shard)).await?.holds;
+        let now = shared.now();
         is_there &= shared.ledger.lock().learn(shard, holds, now) == Next::GoOn;
     }
     Ok(is_there)

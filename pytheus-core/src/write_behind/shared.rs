@@ -50,6 +50,11 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
+    /// Whether somebody wants to know that the store has everything.
+    pub(super) fn is_asked(&self) -> bool {
+        !self.flushes.is_empty() || !self.collects.is_empty() || !self.close.is_empty()
+    }
+
     pub(super) fn is_waited_for(&self) -> bool {
         self.is_urgent
             || !self.flushes.is_empty()
