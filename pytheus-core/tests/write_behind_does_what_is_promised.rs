@@ -16,3 +16,13 @@ pytheus_core::conformance! {
     open: open,
     traits: [keeps_idle],
 }
+
+pytheus_core::conformance_of_clients!(|| {
+    let server = store::Server::new();
+    let open = || {
+        let (server, engine) = (server.clone(), Engine::private().expect("memory"));
+        WriteBehind::start(engine, move || Ok(server.connect()), Options::default())
+            .expect("a store")
+    };
+    (open(), open())
+});

@@ -136,6 +136,12 @@
 //! | [`few`](Traits::few) | one process can open few of them | nothing, but behaviours use one after the other |
 //! | [`keeps_idle`](Traits::keeps_idle) | what one process does not use stays, because others may | whatever is about series that expire |
 //!
+//! # Several processes
+//!
+//! A backend whose processes meet in a store is opened twice on one store by
+//! [`conformance_of_clients!`](crate::conformance_of_clients!): what they count adds up, families come
+//! whole to who has registered none, gauges come to what their modes say.
+//!
 //! # What is promised
 //!
 //! | module | about |
@@ -149,7 +155,9 @@
 //! | [`scrapes`] | what a visit shows, in which order |
 //! | [`registries`] | prefixes, constant labels, several registries, custom collectors |
 //! | [`lifecycle`] | flush, close, and what a backend says about itself |
+//! | [`clients`] | several processes on one store |
 
+pub mod clients;
 pub mod expiry;
 pub mod labels;
 pub mod lifecycle;
@@ -163,4 +171,5 @@ mod subject;
 pub mod threads;
 pub mod values;
 
+pub use clients::Clients;
 pub use subject::{Pool, Subject, Traits};

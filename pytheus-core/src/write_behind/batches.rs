@@ -218,7 +218,8 @@ impl Shard {
     /// Has what was acknowledged after `number` sent again. Whether all of that was kept.
     pub(super) fn replay(&mut self, number: u64) -> bool {
         let mut first = None;
-        while let Some(last) = self.window.pop_back_if(|last| last.number > number) {
+        let kept = self.window.partition_point(|batch| batch.number <= number);
+        for last in self.window.drain(kept..).rev() {
             self.window_bytes -= last.bytes();
             first = Some(last.follows);
             self.in_flight.push_front(last);

@@ -8,7 +8,7 @@ use super::own;
 use super::receipts::{MOST_SILENCE, Next};
 use super::shared::{Inbox, Shared};
 use super::shown::Shown;
-use super::store::{Batch, Client, Store};
+use super::store::{Batch, Client, Position, Store};
 use super::wait::Promise;
 use crate::backend::{Collection, block_on};
 use crate::{BackendError, BackendErrorKind};
@@ -81,8 +81,8 @@ impl<S: Store> Flusher<S> {
             let inbox = shared.take_inbox();
             let now = shared.now();
             let is_due = self.due.is_none_or(|due| now >= due);
-            if inbox.is_waited_for() || inbox.is_abandoned || is_due {
-                let is_last = inbox.is_abandoned || !inbox.close.is_empty();
+            if inbox.is_waited_for() || inbox.abandoned.is_some() || is_due {
+                let is_last = inbox.abandoned.is_some() || !inbox.close.is_empty();
                 self.round(&shared, inbox);
                 if is_last {
                     return;
@@ -99,6 +99,9 @@ impl<S: Store> Flusher<S> {
     fn round(&mut self, shared: &Arc<Shared>, inbox: Inbox) {
         let started = shared.now();
         let flushed = self.attempt(|flusher| block_on(flusher.flush(shared)));
+        // Who asked meanwhile has waited long enough for a store that does not answer. Whoever asks once
+        // the answers are out is not among them.
+        let late = flushed.as_ref().err().map(|_| shared.take_waiting());
         // Or else it would do nothing else.
         let interval = shared.options.interval.max(Duration::from_millis(1));
         match &flushed {
@@ -110,6 +113,7 @@ impl<S: Store> Flusher<S> {
                 self.pause = None;
             }
             Err(error) => {
+                shared.ledger.lock().note_sets(shared.now());
                 let mut health = shared.health.lock();
                 health.failures += 1;
                 health.failure = Some(error.to_string());
@@ -131,14 +135,14 @@ impl<S: Store> Flusher<S> {
         };
         self.collect(shared, flushed.as_ref().err(), inbox.collects);
         inbox.flushes.into_iter().for_each(answer);
-        let is_last = inbox.is_abandoned || !inbox.close.is_empty();
+        let is_last = inbox.abandoned.is_some() || !inbox.close.is_empty();
         if is_last {
             self.close(shared);
+            // Before anybody is told that it is closed.
+            shared.end();
         }
         inbox.close.into_iter().for_each(answer);
-        if flushed.is_err() {
-            // Who asked meanwhile has waited long enough for a store that does not answer.
-            let late = shared.take_waiting();
+        if let Some(late) = late {
             late.flushes.into_iter().for_each(answer);
             self.collect(shared, flushed.as_ref().err(), late.collects);
         }
@@ -256,6 +260,12 @@ impl<S: Store> Flusher<S> {
             let events = has_room.then(|| shared.events.lock().take());
             let now = shared.now();
             let mut pass = shared.ledger.lock().begin(families, &shards, events, now, &limits);
+            if pass.describes {
+                // Others may have described them, with their labels in another order.
+                let mut contents = Contents::new();
+                store.read_families(&mut contents).await?;
+                shared.ledger.lock().learn_families(&contents);
+            }
             let mut next = send(store, shared, &limits, &mut refusals).await?;
             while next == Next::GoOn && !pass.is_done {
                 shared.ledger.lock().look(&mut pass, &limits);
@@ -291,23 +301,14 @@ async fn send<S: Store>(
                     ledger.renew(shard);
                     return Ok(Next::LookAgain);
                 }
-                let outgoing = match ledger.shards[shard].position {
-                    Some(_) => Some(ledger.outgoing(shard, PIPELINE, now)),
-                    None => None,
-                };
+                let is_known = ledger.shards[shard].position.is_some();
+                let outgoing = is_known.then(|| ledger.outgoing(shard, PIPELINE, now));
                 let part = &ledger.shards[shard];
                 (part.client.clone(), part.position, outgoing)
             };
             let now = shared.now();
             let (Some(position), Some(outgoing)) = (position, outgoing) else {
-                let ask = Batch {
-                    client: &client,
-                    shard: shard as u32,
-                    follows: Default::default(),
-                    number: 0,
-                    changes: &[],
-                };
-                let holds = store.apply(&ask).await?.holds;
+                let holds = store.apply(&question(&client, shard)).await?.holds;
                 if shared.ledger.lock().learn(shard, holds, now) == Next::LookAgain {
                     return Ok(Next::LookAgain);
                 }
@@ -350,21 +351,45 @@ async fn refresh<S: Store>(
     if refreshed.is_some_and(|then| now.saturating_sub(then) < lease / 4) {
         return Ok(true);
     }
-    let mut is_there = true;
+    // What is lost while nothing changes is noticed here.
+    let mut is_there = ask(store, shared, now).await?;
     for client in &clients(shared) {
-        let is_kept = store.refresh(client, lease).await?;
-        let mut ledger = shared.ledger.lock();
-        for shard in ledger.shards.iter_mut().filter(|shard| is_kept && shard.client == *client) {
-            // Its record is, too.
-            shard.acknowledged = shard.acknowledged.map(|_| now);
+        if !store.refresh(client, lease).await? {
+            shared.ledger.lock().tell_all_again();
+            is_there = false;
         }
-        is_there &= is_kept;
     }
     *refreshed = Some(now);
-    if !is_there {
-        shared.ledger.lock().tell_all_again();
+    Ok(is_there)
+}
+
+/// Asks all shards where they stand; whether that is where they were known to.
+async fn ask<S: Store>(
+    store: &mut S,
+    shared: &Shared,
+    now: Duration,
+) -> Result<bool, BackendError> {
+    let mut is_there = true;
+    let shards = shared.ledger.lock().shards.len();
+    for shard in 0..shards {
+        let client = {
+            let ledger = shared.ledger.lock();
+            let part = &ledger.shards[shard];
+            // Where nothing was told, nothing can be lost.
+            if !part.is_renewed && part.position.is_none_or(|position| position.number == 0) {
+                continue;
+            }
+            part.client.clone()
+        };
+        let holds = store.apply(&question(&client, shard)).await?.holds;
+        is_there &= shared.ledger.lock().learn(shard, holds, now) == Next::GoOn;
     }
     Ok(is_there)
+}
+
+/// A batch that only asks.
+fn question(client: &Client, shard: usize) -> Batch<'_> {
+    Batch { client, shard: shard as u32, follows: Position::default(), number: 0, changes: &[] }
 }
 
 /// Who this process is for the store: one client, or several if some shards were told by others.

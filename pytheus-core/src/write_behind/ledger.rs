@@ -113,6 +113,8 @@ pub(super) struct Pass {
     next: usize,
     row: usize,
     pub(super) now: Duration,
+    /// Whether families are described with it.
+    pub(super) describes: bool,
     pub(super) is_done: bool,
 }
 
@@ -123,8 +125,17 @@ impl Ledger {
 
     /// Notes which families the store has.
     pub(super) fn learn_families(&mut self, contents: &Contents) {
-        self.known =
-            contents.identities().map(|(name, identity)| (name.to_owned(), identity)).collect();
+        let on_the_way = self.shards.iter().flat_map(|shard| &shard.in_flight);
+        let dropped: HashSet<&str> = on_the_way
+            .flat_map(|batch| &batch.items)
+            .filter_map(|item| match item {
+                Item::Drop { family } => Some(&**family),
+                _ => None,
+            })
+            .collect();
+        // What is about to be dropped is not there any more for us.
+        let known = contents.identities().filter(|(name, _)| !dropped.contains(name));
+        self.known = known.map(|(name, identity)| (name.to_owned(), identity)).collect();
     }
 
     /// Whether so many series came and went that the numbers they have for the store have become
@@ -182,8 +193,20 @@ impl Ledger {
             }
         }
         self.scratch.reserve(engine, buckets);
+        self.glance(now, |_| true);
+        self.families.iter_mut().flatten().for_each(|rows| rows.reserve(MORE));
+    }
+
+    /// Notes what was set, while it cannot be told: among several clients, the one that was set last
+    /// counts, whoever is told of it first.
+    pub(super) fn note_sets(&mut self, now: Duration) {
+        self.glance(now, |rows| rows.shape.is_set);
+    }
+
+    /// Notes which series there are in such families, and which of them were set.
+    fn glance(&mut self, now: Duration, which: impl Fn(&FamilyRows) -> bool) {
         let Self { families, scratch, next_series, departed, inherited, totals, .. } = self;
-        for rows in families.iter_mut().flatten() {
+        for rows in families.iter_mut().flatten().filter(|rows| which(rows)) {
             let family = rows.family.clone();
             let (kind, buckets) = (rows.desc.identity.kind, rows.desc.identity.buckets.len() + 1);
             family.look(kind, buckets, scratch, 0, |place, look| {
@@ -199,7 +222,6 @@ impl Ledger {
                 }
                 true
             });
-            rows.reserve(MORE);
         }
     }
 
@@ -274,14 +296,14 @@ impl Ledger {
                 }
             }
         }
-        self.describe();
+        let describes = self.describe(limits);
         self.shards
             .iter_mut()
             .for_each(|shard| shard.expire(now, limits.window, limits.window_bytes));
         if has_events {
             self.forget_departed();
         }
-        Pass { families, next: 0, row: 0, now, is_done: false }
+        Pass { families, next: 0, row: 0, now, describes, is_done: false }
     }
 
     fn enter(&mut self, rows: FamilyRows) {
@@ -316,18 +338,28 @@ impl Ledger {
         }
     }
 
-    fn describe(&mut self) {
-        for at in 0..self.families.len() {
-            let Some(rows) = &mut self.families[at] else { continue };
-            if matches!(rows.described, Described::No | Described::Conflict)
-                && rows.family.is_registered()
-            {
-                let Some(shard) = rows.shard else { continue };
-                rows.described = Described::Sent;
-                let items = vec![Item::Describe { family: at as u32 }];
-                self.shards[shard].freeze(Frozen { items, ..Frozen::default() });
+    /// Whether there are families to describe, which come into batches then.
+    fn describe(&mut self, limits: &Limits) -> bool {
+        let mut batches: Vec<Frozen> = self.shards.iter().map(|_| Frozen::default()).collect();
+        let mut describes = false;
+        for (at, rows) in (0..).zip(&mut self.families) {
+            let Some(rows) = rows else { continue };
+            let is_unknown = matches!(rows.described, Described::No | Described::Conflict);
+            let Some(shard) = rows.shard.filter(|_| is_unknown && rows.family.is_registered())
+            else {
+                continue;
+            };
+            rows.described = Described::Sent;
+            describes = true;
+            batches[shard].items.push(Item::Describe { family: at });
+            if batches[shard].items.len() >= limits.batch {
+                self.shards[shard].freeze(std::mem::take(&mut batches[shard]));
             }
         }
+        for (shard, batch) in self.shards.iter_mut().zip(batches) {
+            shard.freeze(batch);
+        }
+        describes
     }
 
     /// How many changes are frozen and not acknowledged.

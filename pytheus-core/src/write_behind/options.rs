@@ -22,12 +22,13 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Options {
     /// How long updates wait, at most, before they are sent: what a process that is killed may lose. Five
-    /// seconds unless said otherwise.
+    /// seconds unless said otherwise. At least a millisecond.
     pub interval: Duration,
     /// The most changes in a batch.
     pub batch: usize,
-    /// How long what belongs to this client alone outlives it; refreshed four times as often. A minute
-    /// unless said otherwise.
+    /// How long what belongs to this client alone outlives it; refreshed four times as often, which is
+    /// also how soon it is noticed that the store lost something while nothing changes. A minute unless
+    /// said otherwise.
     pub lease: Duration,
     /// How long acknowledged batches are kept, to be told again to a store that went back in time. A
     /// minute unless said otherwise.

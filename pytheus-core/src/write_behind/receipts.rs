@@ -27,14 +27,26 @@ impl Ledger {
     pub(super) fn learn(&mut self, shard: usize, holds: Position, now: Duration) -> Next {
         match self.shards[shard].position {
             None if holds.number == 0 => {
-                self.shards[shard].position = Some(holds);
-                Next::GoOn
+                let part = &mut self.shards[shard];
+                part.position = Some(holds);
+                if !part.is_renewed || part.has_lived_in(holds.incarnation) {
+                    return Next::GoOn;
+                }
+                self.start_over(shard, holds, true);
+                Next::LookAgain
             }
             None => {
                 self.renew(shard);
                 Next::LookAgain
             }
-            Some(position) => self.compare(shard, position, holds, now).unwrap_or(Next::GoOn),
+            Some(position) => {
+                let lost = self.compare(shard, position, holds, now);
+                if lost.is_none() {
+                    // The record is there, as it is after a batch.
+                    self.shards[shard].acknowledged = Some(now);
+                }
+                lost.unwrap_or(Next::GoOn)
+            }
         }
     }
 
@@ -87,7 +99,8 @@ impl Ledger {
             return Next::LookAgain;
         }
         let mut described = Vec::new();
-        while let Some(batch) = part.in_flight.pop_front_if(|batch| is_ours(batch.number)) {
+        let applied = part.in_flight.partition_point(|batch| is_ours(batch.number));
+        for batch in part.in_flight.drain(..applied).collect::<Vec<_>>() {
             described.extend(batch.items.iter().filter_map(|item| match item {
                 Item::Describe { family } => Some(*family),
                 _ => None,

@@ -45,8 +45,8 @@ pub(super) struct Inbox {
     pub(super) close: Vec<Promise<Result<(), BackendError>>>,
     /// There is much to tell.
     is_urgent: bool,
-    /// Nobody has the backend any more.
-    pub(super) is_abandoned: bool,
+    /// Nobody has the backend any more: what keeps it there until the flusher has seen to that.
+    pub(super) abandoned: Option<Arc<Shared>>,
 }
 
 impl Inbox {
@@ -252,8 +252,17 @@ impl Shared {
     }
 
     /// Has the flusher end once it has tried to tell what is left.
-    pub(super) fn abandon(&self) {
-        self.inbox.lock().is_abandoned = true;
+    pub(super) fn abandon(self: &Arc<Self>) {
+        let generation = engine::generation();
+        let is_running =
+            self.running.lock().as_ref().is_some_and(|running| running.generation == generation);
+        {
+            let mut inbox = self.inbox.lock();
+            if !is_running || self.is_closed() {
+                return;
+            }
+            inbox.abandoned = Some(self.clone());
+        }
         self.wake();
     }
 

@@ -80,7 +80,6 @@ impl<T> Future for Answer<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::backend::block_on;
 
     #[test]
