@@ -59,6 +59,9 @@ impl Ledger {
         refusals: &mut Vec<String>,
     ) -> Next {
         let mut next = Next::GoOn;
+        if let Some(last) = answer.sent.last_number() {
+            self.shards[shard].note_journey(last, answer.sent.took(answer.now));
+        }
         for (place, receipt) in answer.receipts.iter().enumerate() {
             self.forget_removed(shard, &receipt.removed);
             let Some(position) = self.shards[shard].position else { break };
