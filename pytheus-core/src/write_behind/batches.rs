@@ -189,6 +189,12 @@ impl Shard {
         }
     }
 
+    /// Notes that the batches from this one on did not arrive when they were sent for the first time.
+    pub(super) fn unsend(&mut self, first: u64) {
+        let unsent = self.in_flight.iter_mut().filter(|batch| batch.number >= first);
+        unsent.for_each(|batch| batch.sent = None);
+    }
+
     /// Notes that the first batch was applied, and keeps it for the window.
     pub(super) fn keep(&mut self, mut batch: Frozen, now: Duration, window: Duration, most: usize) {
         let position = self.position.unwrap_or_default();

@@ -13,6 +13,8 @@ use std::time::{Duration, SystemTime};
 pub(super) struct Outgoing {
     /// Number, and which of the changes.
     batches: Vec<(u64, Range<usize>)>,
+    /// The number of the first that was never sent before.
+    first_new: Option<u64>,
     changes: Vec<Spec>,
     /// To which item of its batch a change belongs.
     items: Vec<u32>,
@@ -46,6 +48,11 @@ impl Outgoing {
     /// The number of the batch at `place`.
     pub(super) fn number(&self, place: usize) -> Option<u64> {
         self.batches.get(place).map(|(number, _)| *number)
+    }
+
+    /// The number of the first batch that was never sent before; all behind it were not, either.
+    pub(super) fn first_new(&self) -> Option<u64> {
+        self.first_new
     }
 
     /// The number of the last batch.
@@ -162,6 +169,9 @@ impl Ledger {
         let mut key = Vec::new();
         let mut batches = std::mem::take(&mut self.shards[shard].in_flight);
         for batch in batches.iter_mut().take(most) {
+            if batch.sent.is_none() {
+                outgoing.first_new.get_or_insert(batch.number);
+            }
             batch.sent.get_or_insert(now);
             let first = outgoing.changes.len();
             self.write(batch, &mut outgoing, &mut key);
