@@ -101,12 +101,25 @@ pub(crate) fn plain(
     pipeline: &Pipeline,
 ) -> Result<Vec<Value>, BackendError> {
     let replies = connection.send(keys.cells().as_bytes(), pipeline)?;
-    match replies.iter().find_map(|reply| match reply {
-        Value::ServerError(e) => Some(server_error(connection, e)),
+    for (command, reply) in pipeline.cmd_iter().zip(&replies) {
+        if let Value::ServerError(e) = reply {
+            let error = connection.server_error(&described(command), e);
+            return Err(error.with_source(e.clone()));
+        }
+    }
+    Ok(replies)
+}
+
+/// What a command is and on which key.
+fn described(command: &Cmd) -> String {
+    let mut words = command.args_iter().filter_map(|arg| match arg {
+        redis::Arg::Simple(word) => Some(String::from_utf8_lossy(word)),
         _ => None,
-    }) {
-        Some(error) => Err(error),
-        None => Ok(replies),
+    });
+    match (words.next(), words.next()) {
+        (Some(command), Some(key)) => format!("{command} on {key:?}"),
+        (Some(command), None) => command.into_owned(),
+        (None, _) => String::new(),
     }
 }
 

@@ -276,6 +276,15 @@ impl Shard {
         Ok(())
     }
 
+    /// Tries all it takes again, after the user was found to lack something.
+    pub(crate) fn name_what_is_denied(
+        &mut self,
+        connection: &mut Connection,
+    ) -> Result<(), BackendError> {
+        self.is_permitted = false;
+        self.try_permission(connection)
+    }
+
     /// Whether places and dictionary are what they were when the shard was last looked at.
     pub(crate) fn is_known(&self) -> bool {
         self.incarnation != 0 && !self.has_changed

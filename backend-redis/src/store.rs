@@ -220,7 +220,13 @@ impl Store for RedisStore {
         };
         let before = receipts.len();
         let Self { connection, places, lease, .. } = self;
-        let result = shard.apply_all(connection, places, *lease, batches, receipts);
+        let mut result = shard.apply_all(connection, places, *lease, batches, receipts);
+        if let Err(error) = &result
+            && error.kind == BackendErrorKind::Denied
+        {
+            // The server does not always say what it is that a script may not do.
+            result = shard.name_what_is_denied(connection).and(result);
+        }
         if let Some(receipt) = receipts.get_mut(before) {
             receipt.removed = std::mem::take(&mut shard.removed);
         }

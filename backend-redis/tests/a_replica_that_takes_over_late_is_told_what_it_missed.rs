@@ -1,9 +1,9 @@
 //! A replica that does not have everything yet takes the place of a master that is gone: it is told what
 //! it missed, and nothing twice.
 
-mod application;
+mod workload;
 
-use application::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
+use workload::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
 use pytheus_test_servers::{Replication, Sentinels, Server};
 use std::path::Path;
 

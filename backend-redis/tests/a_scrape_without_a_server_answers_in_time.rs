@@ -1,9 +1,9 @@
 //! A scrape while the server is away ends within its time-out: with an error that says what is wrong, or
 //! with this process alone, marked as such. And a program that may start without a server does.
 
-mod application;
+mod workload;
 
-use application::{Application, Page, Truth, assert_same, options, page_of, whole_page};
+use workload::{Application, Page, Truth, assert_same, options, page_of, whole_page};
 use pytheus_backend_redis::Redis;
 use pytheus_core::{BackendError, BackendErrorKind};
 use pytheus_test_servers::{Proxy, Server, eventually};

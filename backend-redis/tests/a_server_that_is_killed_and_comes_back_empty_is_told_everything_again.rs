@@ -1,9 +1,9 @@
 //! A server without any file is killed at any moment, while threads count and batches are on their way:
 //! when it is back and every live client has flushed, it holds all that they ever counted.
 
-mod application;
+mod workload;
 
-use application::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
+use workload::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
 use pytheus_test_servers::Server;
 
 #[test]

@@ -1,8 +1,8 @@
 //! A cluster of three masters, of which slots wander from node to node while programs count and flush.
 
-mod application;
+mod workload;
 
-use application::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
+use workload::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
 use pytheus_test_servers::Cluster;
 use std::collections::BTreeSet;
 

@@ -1,9 +1,9 @@
 //! A server that is set back to a copy of itself: what clients still have of the time since is told again,
 //! and what they no longer have is a gap, which is shown. Nothing is counted twice.
 
-mod application;
+mod workload;
 
-use application::{
+use workload::{
     Application, Load, Page, Truth, assert_same, options, page_of, short_or_long, whole_page,
 };
 use pytheus_test_servers::Server;

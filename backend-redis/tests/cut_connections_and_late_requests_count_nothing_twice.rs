@@ -1,9 +1,9 @@
 //! Requests and replies that are cut anywhere, and requests that arrive after they were sent again:
 //! every update of every type counts once.
 
-mod application;
+mod workload;
 
-use application::{Application, Truth, assert_same, options, page_of, short_or_long};
+use workload::{Application, Truth, assert_same, options, page_of, short_or_long};
 use pytheus_test_servers::{Harm, HarmKind, Proxy, Server};
 use std::time::Duration;
 

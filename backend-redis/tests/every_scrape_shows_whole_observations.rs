@@ -1,9 +1,9 @@
 //! While threads of two processes observe the same amount all the time, every page of everybody has a sum
 //! that is the count times that amount.
 
-mod application;
+mod workload;
 
-use application::{options, short_or_long, whole_page};
+use workload::{options, short_or_long, whole_page};
 use pytheus_backend_redis::{Redis, RedisConfig};
 use pytheus_core::Registry;
 use pytheus_test_servers::Server;

@@ -1,9 +1,9 @@
 //! Updates never wait for a server and never fail: without one they are kept, and arrive once when it is
 //! back; what is deleted under a live client comes back; and prefixes are worlds of their own.
 
-mod application;
+mod workload;
 
-use application::{Application, Page, Truth, assert_same, options, page, page_of};
+use workload::{Application, Page, Truth, assert_same, options, page, page_of};
 use pytheus_backend_redis::Redis;
 use pytheus_core::Registry;
 use pytheus_test_servers::{Proxy, Server, eventually};

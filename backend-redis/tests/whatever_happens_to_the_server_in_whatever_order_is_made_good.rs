@@ -1,9 +1,9 @@
 //! Everything that can happen to a server and to the way there, one thing after the other, while threads
 //! count and 15 of 100 requests are cut or late: after the next flush nothing is missing or doubled.
 
-mod application;
+mod workload;
 
-use application::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
+use workload::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
 use pytheus_test_servers::{Harm, HarmKind, Proxy, Server};
 use std::time::Duration;
 

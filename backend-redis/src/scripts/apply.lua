@@ -5,6 +5,8 @@
 local refusal = begin()
 if refusal then return refusal end
 try_to_write()
+-- Floats come first, and what they add up to must not stay without the number of the batch.
+call('BITFIELD', CELLS)
 if not record then enlist(ARGV[3]) end
 
 local ARGV = ARGV

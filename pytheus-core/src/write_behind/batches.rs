@@ -128,6 +128,8 @@ pub(super) struct Shard {
     window_bytes: usize,
     /// The number of the batch made last.
     pub(super) last_number: u64,
+    /// By its own clock the store may have taken what was set so far for set as late as this.
+    pub(super) sets_after: Duration,
 }
 
 impl Shard {
@@ -142,6 +144,7 @@ impl Shard {
             window: VecDeque::new(),
             window_bytes: 0,
             last_number: 0,
+            sets_after: Duration::ZERO,
         }
     }
 
@@ -168,6 +171,28 @@ impl Shard {
             self.last_number += 1;
             batch.number = self.last_number;
         }
+    }
+
+    /// Notes that the batches up to this one were on their way for so long. For the store, what was set
+    /// was set a while before they arrived; what is set later must not seem to be older, if it is faster.
+    pub(super) fn note_journey(&mut self, last: u64, took: Duration) {
+        /// Stores may round times to this.
+        const GRAIN: Duration = Duration::from_millis(1);
+
+        let sent = self.in_flight.iter().take_while(|batch| batch.number <= last);
+        let sets = sent.flat_map(|batch| &batch.deltas).filter_map(|delta| match delta {
+            Delta::Set(_, _, at) => Some(*at),
+            _ => None,
+        });
+        if let Some(latest) = sets.max() {
+            self.sets_after = self.sets_after.max(latest).saturating_add(took + GRAIN);
+        }
+    }
+
+    /// Notes that the batches from this one on did not arrive when they were sent for the first time.
+    pub(super) fn unsend(&mut self, first: u64) {
+        let unsent = self.in_flight.iter_mut().filter(|batch| batch.number >= first);
+        unsent.for_each(|batch| batch.sent = None);
     }
 
     /// Notes that the first batch was applied, and keeps it for the window.

@@ -13,11 +13,17 @@ use std::time::{Duration, SystemTime};
 pub(super) struct Outgoing {
     /// Number, and which of the changes.
     batches: Vec<(u64, Range<usize>)>,
+    /// The number of the first that was never sent before.
+    first_new: Option<u64>,
     changes: Vec<Spec>,
     /// To which item of its batch a change belongs.
     items: Vec<u32>,
     text: String,
     bytes: Vec<u8>,
+    /// When they were put together.
+    started: Duration,
+    /// What was set before that is told as set then.
+    sets_after: Duration,
 }
 
 enum Spec {
@@ -43,6 +49,21 @@ impl Outgoing {
     /// The number of the batch at `place`.
     pub(super) fn number(&self, place: usize) -> Option<u64> {
         self.batches.get(place).map(|(number, _)| *number)
+    }
+
+    /// The number of the first batch that was never sent before; all behind it were not, either.
+    pub(super) fn first_new(&self) -> Option<u64> {
+        self.first_new
+    }
+
+    /// The number of the last batch.
+    pub(super) fn last_number(&self) -> Option<u64> {
+        self.batches.last().map(|(number, _)| *number)
+    }
+
+    /// How long it took from then on.
+    pub(super) fn took(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.started)
     }
 
     /// To which item of its batch, the one at `place`, the change at `change` belongs.
@@ -121,7 +142,7 @@ impl Outgoing {
                         field: *field,
                         owner: spec.owner,
                         value: *value,
-                        age: now.saturating_sub(*at),
+                        age: now.saturating_sub(self.sets_after.max(*at)),
                     },
                     Delta::Note(field, text) => Change::Note { series, field: *field, text },
                 }
@@ -145,10 +166,14 @@ impl Outgoing {
 impl Ledger {
     /// The first batches that wait for a shard, at most so many.
     pub(super) fn outgoing(&mut self, shard: usize, most: usize, now: Duration) -> Outgoing {
-        let mut outgoing = Outgoing::default();
+        let sets_after = self.shards[shard].sets_after;
+        let mut outgoing = Outgoing { started: now, sets_after, ..Outgoing::default() };
         let mut key = Vec::new();
         let mut batches = std::mem::take(&mut self.shards[shard].in_flight);
         for batch in batches.iter_mut().take(most) {
+            if batch.sent.is_none() {
+                outgoing.first_new.get_or_insert(batch.number);
+            }
             batch.sent.get_or_insert(now);
             let first = outgoing.changes.len();
             self.write(batch, &mut outgoing, &mut key);

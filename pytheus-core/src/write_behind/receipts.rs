@@ -59,6 +59,10 @@ impl Ledger {
         refusals: &mut Vec<String>,
     ) -> Next {
         let mut next = Next::GoOn;
+        if let Some(last) = answer.sent.last_number() {
+            self.shards[shard].note_journey(last, answer.sent.took(answer.now));
+        }
+        self.note_unsent(shard, answer);
         for (place, receipt) in answer.receipts.iter().enumerate() {
             self.forget_removed(shard, &receipt.removed);
             let Some(position) = self.shards[shard].position else { break };
@@ -76,6 +80,20 @@ impl Ledger {
             next = next.max(self.acknowledge(shard, receipt.holds, answer.now, limits));
         }
         next
+    }
+
+    /// Where the store did not take the first batch, it took none of those behind it: what was sent for
+    /// the first time was not applied, whoever this process is from now on.
+    fn note_unsent(&mut self, shard: usize, answer: &Answer<'_>) {
+        let part = &mut self.shards[shard];
+        let (Some(position), Some(first)) = (part.position, answer.sent.number(0)) else { return };
+        let (Some(receipt), Some(new)) = (answer.receipts.first(), answer.sent.first_new()) else {
+            return;
+        };
+        let holds = receipt.holds;
+        if holds.incarnation != position.incarnation || holds.number < first {
+            part.unsend(new);
+        }
     }
 
     /// Notes that all batches up to what the store holds were applied.
