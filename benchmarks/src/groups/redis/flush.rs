@@ -1,7 +1,7 @@
 //! How fast does what changed get to the server?
 
 use super::series::{Counters, Histograms};
-use super::server::{NEVER, connect, start};
+use super::server::{NEVER, connect, processor_seconds, start};
 use super::unguarded::{Command, Unguarded};
 use crate::groups::population::FLOOR;
 use crate::report::OURS;
@@ -33,11 +33,10 @@ const TIMES_EACH: usize = 10;
 /// Updates that are awaited one after the other.
 const AWAITED: usize = 200;
 
-const RATE: &[Figure] = &[Figure {
-    name: "rate",
-    about: "changed counters that a flush carries to the server",
-    unit: Unit::PerSecond,
-}];
+const RATE: &[Figure] = &[
+    figure("rate", "changed counters that a flush carries to the server", Unit::PerSecond),
+    figure("server", "processor time of the server for each of them", Unit::Nanoseconds),
+];
 
 const UNGUARDED_NOTE: &str =
     "through the crate redis, 500 at once; what is sent again when an answer is lost counts twice";
@@ -65,9 +64,12 @@ fn all(variant: &'static str, change: fn(&mut Counters)) -> Candidate {
             || Flushed::new(stage.series(SERIES)),
             |flushed| {
                 change(&mut flushed.counters);
+                let before = processor_seconds(&flushed.server)?;
                 let took = flushed.flush()?;
+                let busy = processor_seconds(&flushed.server)? - before;
                 flushed.counters.check()?;
-                Ok(vec![rate(flushed.counters.handles.len(), took)])
+                let changed = flushed.counters.handles.len();
+                Ok(vec![rate(changed, took), busy * 1e9 / changed as f64])
             },
         )
     })
@@ -83,9 +85,12 @@ fn floor(variant: &'static str, command: Command) -> Candidate {
             Ok(unguarded)
         };
         with(&kept, make, |unguarded| {
+            let before = processor_seconds(unguarded.server())?;
             let took = unguarded.add()?;
+            let busy = processor_seconds(unguarded.server())? - before;
             unguarded.check()?;
-            Ok(vec![rate(unguarded.names(), took)])
+            let changed = unguarded.names();
+            Ok(vec![rate(changed, took), busy * 1e9 / changed as f64])
         })
     });
     trial.note(UNGUARDED_NOTE)
@@ -235,7 +240,7 @@ struct Flushed {
     counters: Counters,
     redis: Redis,
     // Ends at last.
-    _server: Server,
+    server: Server,
 }
 
 impl Flushed {
@@ -247,7 +252,7 @@ impl Flushed {
         counters.add(1_u32);
         counters.add(0.5);
         counters.registry.flush_blocking()?;
-        Ok(Self { counters, redis, _server: server })
+        Ok(Self { counters, redis, server })
     }
 
     fn flush(&self) -> Result<Duration, BoxError> {

@@ -1,7 +1,7 @@
 //! How long does a page take?
 
 use super::series::{Counters, Histograms};
-use super::server::{NEVER, SLOW_MICROS, connect, start};
+use super::server::{NEVER, SLOW_MICROS, connect, name_of, start};
 use crate::groups::population::{Exposed, Page, Tally, Text};
 use crate::groups::process::{Process, exactly};
 use crate::report::OURS;
@@ -132,9 +132,8 @@ fn slow_calls(server: &Server) -> usize {
     let slow = server.slowlog();
     server.command(["SLOWLOG", "RESET"]);
     for call in &slow {
-        let words: Vec<_> = call.arguments.iter().take(2).map(String::as_str).collect();
         let micros = call.took.as_micros();
-        eprintln!("slow: {} took the server {micros} µs, more than {SLOW_MICROS}", words.join(" "));
+        eprintln!("slow: {} took the server {micros} µs, more than {SLOW_MICROS}", name_of(call));
     }
     slow.len()
 }

@@ -58,6 +58,10 @@ impl Unguarded {
         self.names.len()
     }
 
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// Adds to all of them; how long that took.
     pub(super) fn add(&mut self) -> Result<Duration, BoxError> {
         let began = Instant::now();
