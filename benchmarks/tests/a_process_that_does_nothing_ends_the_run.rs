@@ -1,7 +1,7 @@
-//! What other processes say that they have done is read back from the segment.
+//! What other processes say that they have done is read back from the segment, or from the server.
 #![cfg(target_os = "linux")]
 
-use pytheus_benchmarks::{RunError, Settings, groups, measure};
+use pytheus_benchmarks::{Group, RunError, Settings, groups, measure};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,9 @@ fn idle_program() -> std::io::Result<PathBuf> {
          shm-twin) echo true; echo 1000000;;\n\
          shm-writer) echo 0; cat;;\n\
          shm-attacher) echo '[1.0, 2.0]';;\n\
+         redis-reader) echo '{{\"ms\":1.0,\"adds_up_to\":[0.0,0.0,0.0,0.0]}}';;\n\
+         redis-keeper) echo '[1.0, 2.0]';;\n\
+         redis-observer) echo true; cat; echo 4;;\n\
          *) echo 1.0;;\n\
          esac\n",
         env!("CARGO_BIN_EXE_pytheus-benchmarks"),
@@ -29,7 +32,8 @@ fn in_every_case_where_other_processes_work() -> std::io::Result<()> {
     let program = Some(idle_program()?);
     let only = vec!["pytheus".into()];
     let settings = Settings { rounds: 1, only, program, ..Settings::quick() };
-    let shared = groups::ALL.iter().filter(|group| group.name.starts_with("shm-"));
+    let is_shared = |group: &&Group| group.name.starts_with("shm-") || group.name == "redis-scrape";
+    let shared = groups::ALL.iter().filter(is_shared);
     let mut cases = 0;
     for group in shared {
         for case in (group.cases)() {
@@ -41,6 +45,6 @@ fn in_every_case_where_other_processes_work() -> std::io::Result<()> {
             }
         }
     }
-    assert!(cases >= 6, "{cases}");
+    assert!(cases >= 12, "{cases}");
     Ok(())
 }

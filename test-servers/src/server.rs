@@ -93,7 +93,8 @@ pub struct SlowCommand {
     pub id: u64,
     /// How long it kept the server, without waiting for input and output.
     pub took: Duration,
-    /// The command and its arguments, shortened by the server where they are many or long.
+    /// The command and its arguments, shortened by the server where they are many or long;
+    /// with replacement characters where they are no text.
     pub arguments: Vec<String>,
 }
 
@@ -240,14 +241,17 @@ impl Server {
     /// The slow log, latest first. What is slow is said by `slowlog-log-slower-than`, in
     /// microseconds.
     pub fn slowlog(&self) -> Vec<SlowCommand> {
-        type Entry = (u64, Value, u64, Vec<String>, Value, Value);
+        type Entry = (u64, Value, u64, Vec<Vec<u8>>, Value, Value);
         let entries: Vec<Entry> = self.query(["SLOWLOG", "GET", "-1"]);
         let entries = entries.into_iter();
         entries
             .map(|(id, _, micros, arguments, ..)| SlowCommand {
                 id,
                 took: Duration::from_micros(micros),
-                arguments,
+                arguments: arguments
+                    .iter()
+                    .map(|argument| String::from_utf8_lossy(argument).into_owned())
+                    .collect(),
             })
             .collect()
     }

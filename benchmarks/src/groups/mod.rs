@@ -5,6 +5,10 @@ mod disturb;
 mod lookup;
 mod ours;
 mod population;
+#[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
+mod redis;
 mod render;
 mod scale;
 #[cfg(target_os = "linux")]
@@ -33,6 +37,12 @@ pub const ALL: &[Group] = &[
     shm::ATTACH,
     #[cfg(target_os = "linux")]
     shm::MEMORY,
+    #[cfg(target_os = "linux")]
+    redis::UPDATE,
+    #[cfg(target_os = "linux")]
+    redis::FLUSH,
+    #[cfg(target_os = "linux")]
+    redis::SCRAPE,
 ];
 
 /// What this program has to say when a case has started it once more, to measure in a process of its
@@ -44,6 +54,6 @@ pub const ALL: &[Group] = &[
 pub fn answer(arguments: &[String]) -> Option<Result<String, BoxError>> {
     let answer = population::answer(arguments);
     #[cfg(target_os = "linux")]
-    let answer = answer.or_else(|| shm::answer(arguments));
+    let answer = answer.or_else(|| shm::answer(arguments)).or_else(|| redis::answer(arguments));
     answer
 }

@@ -28,6 +28,9 @@ pub enum Unit {
     /// Bytes.
     #[serde(rename = "bytes")]
     Bytes,
+    /// How many in a second: more is better.
+    #[serde(rename = "per_second")]
+    PerSecond,
     /// A number of times.
     #[serde(rename = "times")]
     Times,
@@ -39,7 +42,7 @@ impl Unit {
         match self {
             Self::Microseconds => nanoseconds / 1e3,
             Self::Milliseconds => nanoseconds / 1e6,
-            Self::Nanoseconds | Self::Bytes | Self::Times => nanoseconds,
+            Self::Nanoseconds | Self::Bytes | Self::PerSecond | Self::Times => nanoseconds,
         }
     }
 }
@@ -51,6 +54,7 @@ impl std::fmt::Display for Unit {
             Self::Microseconds => "µs",
             Self::Milliseconds => "ms",
             Self::Bytes => "bytes",
+            Self::PerSecond => "per second",
             Self::Times => "times",
         })
     }

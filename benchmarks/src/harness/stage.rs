@@ -4,6 +4,7 @@ use super::cores;
 use super::rounds::{RunError, Settings};
 use core_affinity::CoreId;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The run that a candidate takes part in: how large it may become, and where it runs.
 ///
@@ -29,6 +30,12 @@ impl Stage<'_> {
     /// `wanted` series, or as many as the settings allow.
     pub fn series(&self, wanted: usize) -> usize {
         wanted.min(self.settings.series)
+    }
+
+    /// `wanted`, or a fortieth of it where the shortest blocks are asked for: for how long to watch
+    /// something that may happen or not.
+    pub fn span(&self, wanted: Duration) -> Duration {
+        if self.settings.block.is_zero() { wanted / 40 } else { wanted }
     }
 
     /// How many threads, or processes, the case is measured with now.

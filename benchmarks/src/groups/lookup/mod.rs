@@ -10,7 +10,9 @@ mod series;
 mod subject;
 mod typed;
 
-use crate::{Candidate, Case, Group, Work};
+use crate::{BoxError, Candidate, Case, Group, Subject, Work};
+#[cfg(target_os = "linux")]
+use pytheus_core::Registry;
 use series::Series;
 
 pub(super) const GROUP: Group = Group {
@@ -26,10 +28,16 @@ pub(super) const GROUP: Group = Group {
 };
 
 /// A hundred thousand look-ups last milliseconds.
-const BLOCK: Work = Work::Steady { least_ops: 100_000 };
+pub(super) const BLOCK: Work = Work::Steady { least_ops: 100_000 };
 
 /// Each thread has met every series twice: what it finds by then, it finds as it does from then on.
-const WARM_UP: usize = 2 * series::TURNS;
+pub(super) const WARM_UP: usize = 2 * series::TURNS;
+
+/// What pytheus does with 1,000 series, on any registry.
+#[cfg(target_os = "linux")]
+pub(super) fn one_thousand_on(registry: Registry) -> Result<Box<dyn Subject>, BoxError> {
+    pytheus::family_on(registry, Series::one_thousand())
+}
 
 /// All threads look up in one and the same family, each in an order of its own.
 const THREADS: [usize; 2] = [1, 2];

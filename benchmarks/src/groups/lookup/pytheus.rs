@@ -12,7 +12,15 @@ pub(super) fn candidates(series: fn() -> &'static Series) -> Vec<Candidate> {
 }
 
 pub(super) fn family(series: &'static Series) -> Result<Box<dyn Subject>, BoxError> {
-    let (registry, family) = with_all(series)?;
+    family_on(ours::registry(), series)
+}
+
+/// The same on another registry.
+pub(super) fn family_on(
+    registry: Registry,
+    series: &'static Series,
+) -> Result<Box<dyn Subject>, BoxError> {
+    let family = with_all_on(&registry, series)?;
     Ok(looks_up(
         series,
         move || family.clone(),
@@ -26,9 +34,17 @@ pub(super) fn with_all(
     series: &'static Series,
 ) -> Result<(Registry, Family<Counter, 3>), BoxError> {
     let registry = ours::registry();
+    let family = with_all_on(&registry, series)?;
+    Ok((registry, family))
+}
+
+fn with_all_on(
+    registry: &Registry,
+    series: &'static Series,
+) -> Result<Family<Counter, 3>, BoxError> {
     let family = registry.counter(NAME, HELP).label_names(LABEL_NAMES).register()?;
     series.all().for_each(|labels| drop(family.with(labels)));
-    Ok((registry, family))
+    Ok(family)
 }
 
 /// What the family has come to, as a scrape sees it.

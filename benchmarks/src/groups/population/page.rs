@@ -53,9 +53,13 @@ impl Page {
 
     /// What the page adds up to.
     pub(in crate::groups) fn tally(&self) -> Result<Tally, BoxError> {
-        let text =
-            if self.text.is_empty() { std::str::from_utf8(&self.bytes)? } else { &self.text };
-        Ok(Tally::of(text)?)
+        Ok(Tally::of(self.text()?)?)
+    }
+
+    /// What was written to it.
+    pub(in crate::groups) fn text(&self) -> Result<&str, BoxError> {
+        let is_empty = self.text.is_empty();
+        Ok(if is_empty { std::str::from_utf8(&self.bytes)? } else { &self.text })
     }
 }
 
@@ -89,10 +93,17 @@ pub(in crate::groups) struct Tally {
 /// Sums of floats depend on the order of the additions: one part in a million forgives that.
 const TOLERANCE: f64 = 1e-6;
 
+/// What the names begin with of what pytheus tells about itself.
+const OF_ITSELF: &str = "pytheus_";
+
 impl Tally {
     fn of(text: &str) -> Result<Self, ReadError> {
         let mut tally = Self::default();
-        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let is_sample = |line: &&str| {
+            let is_ours = line.starts_with(OF_ITSELF);
+            !line.is_empty() && !line.starts_with('#') && !is_ours
+        };
+        for line in text.lines().filter(is_sample) {
             let end = line.find(['{', ' ']).unwrap_or(line.len());
             let sum = match line[..end].rsplit_once('_') {
                 Some((_, "bucket")) => &mut tally.buckets,

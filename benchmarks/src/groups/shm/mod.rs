@@ -7,13 +7,13 @@ mod attach;
 mod create;
 mod folder;
 mod memory;
-mod process;
 mod scrape;
 mod twins;
 mod update;
 mod writers;
 
 use super::population::{Counters, Exposed, Page, Tally, Text, counters_of};
+use super::process::{self, exactly};
 use crate::BoxError;
 pub(super) use attach::GROUP as ATTACH;
 pub(super) use create::GROUP as CREATE;
@@ -71,10 +71,4 @@ fn check_page<E: Exposed + ?Sized>(exposed: &E, expected: Tally) -> Result<(), B
     let mut page = Page::default();
     exposed.render(&mut page)?;
     page.check(expected)
-}
-
-/// As many as a part needs.
-fn exactly<const N: usize>(arguments: &[String]) -> Result<&[String; N], BoxError> {
-    let found = arguments.len();
-    arguments.try_into().map_err(|_| format!("{N} arguments are needed, not {found}").into())
 }

@@ -8,17 +8,17 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// This program once more, doing its part. Killed when dropped, and always waited for.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(in crate::groups) struct Process {
     child: Child,
     said: BufReader<ChildStdout>,
 }
 
 impl Process {
-    pub(super) fn start(program: &Path, arguments: &[&str]) -> Result<Self, BoxError> {
+    pub(in crate::groups) fn start(program: &Path, arguments: &[&str]) -> Result<Self, BoxError> {
         Self::of(Command::new(program).args(arguments))
     }
 
-    pub(super) fn of(command: &mut Command) -> Result<Self, BoxError> {
+    pub(in crate::groups) fn of(command: &mut Command) -> Result<Self, BoxError> {
         let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = pipes.spawn()?;
         match child.stdout.take() {
@@ -28,7 +28,7 @@ impl Process {
     }
 
     /// Starts it, lets it do all that it has to do, and understands what it says.
-    pub(super) fn ask<T: DeserializeOwned>(
+    pub(in crate::groups) fn ask<T: DeserializeOwned>(
         program: &Path,
         arguments: &[&str],
     ) -> Result<T, BoxError> {
@@ -39,7 +39,7 @@ impl Process {
     }
 
     /// The next thing it says.
-    pub(super) fn answer<T: DeserializeOwned>(&mut self) -> Result<T, BoxError> {
+    pub(in crate::groups) fn answer<T: DeserializeOwned>(&mut self) -> Result<T, BoxError> {
         let mut line = String::new();
         if self.said.read_line(&mut line)? == 0 {
             return Err(self.complaint());
@@ -47,9 +47,14 @@ impl Process {
         Ok(serde_json::from_str(&line)?)
     }
 
-    /// Lets it end by itself.
-    pub(super) fn end(mut self) -> Result<(), BoxError> {
+    /// Tells it that it may end: see [`stay`].
+    pub(in crate::groups) fn let_go(&mut self) {
         drop(self.child.stdin.take());
+    }
+
+    /// Lets it end by itself.
+    pub(in crate::groups) fn end(mut self) -> Result<(), BoxError> {
+        self.let_go();
         // Or it might wait until somebody listens.
         self.said.read_to_string(&mut String::new())?;
         if self.child.wait()?.success() { Ok(()) } else { Err(self.complaint()) }
@@ -77,23 +82,31 @@ impl Drop for Process {
 // ── on the other side ───────────────────────────────────────────────────────────────────────────
 
 /// Says something to the process that started this one.
-pub(super) fn say(what: &str) -> Result<(), BoxError> {
+pub(in crate::groups) fn say(what: &str) -> Result<(), BoxError> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{what}")?;
     Ok(out.flush()?)
 }
 
 /// Waits until the process that started this one wants it to end, or has ended itself.
-pub(super) fn stay() -> Result<(), BoxError> {
+pub(in crate::groups) fn stay() -> Result<(), BoxError> {
     std::io::stdin().lock().read_to_string(&mut String::new())?;
     Ok(())
 }
 
 /// Ends this process when the one that started it has ended, whatever it does at that time.
-pub(super) fn end_together() {
+pub(in crate::groups) fn end_together() {
     std::thread::spawn(|| {
         // An error is an end as well.
         let _ = stay();
         std::process::exit(0);
     });
+}
+
+/// As many arguments as a part needs.
+pub(in crate::groups) fn exactly<const N: usize>(
+    arguments: &[String],
+) -> Result<&[String; N], BoxError> {
+    let found = arguments.len();
+    arguments.try_into().map_err(|_| format!("{N} arguments are needed, not {found}").into())
 }
