@@ -7,6 +7,7 @@ mod store;
 use pytheus_core::ManualClock;
 use pytheus_core::write_behind::Options;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use store::{Member, Server, calm};
 
@@ -70,6 +71,7 @@ fn a_server_that_restarts_empty_under_load_is_told_everything() {
     const EACH: u64 = 50;
     let server = Server::new();
     let members: Vec<_> = (0..CLIENTS).map(|_| Member::new(&server)).collect();
+    let counting = AtomicUsize::new(CLIENTS);
     std::thread::scope(|scope| {
         for member in &members {
             scope.spawn(|| {
@@ -83,12 +85,17 @@ fn a_server_that_restarts_empty_under_load_is_told_everything() {
                     }
                     let _ = member.flush();
                 }
+                counting.fetch_sub(1, Ordering::Relaxed);
             });
         }
         scope.spawn(|| {
             for _ in 0..RESTARTS {
                 let calls = server.state(|state| state.calls);
-                store::until("a call", || server.state(|state| state.calls != calls) || calls == 0);
+                store::until("a call", || {
+                    server.state(|state| state.calls != calls)
+                        || calls == 0
+                        || counting.load(Ordering::Relaxed) == 0
+                });
                 server.restart_empty();
                 if members[0].flush().is_err() {
                     continue;
