@@ -45,15 +45,18 @@ fn a_killed_client_loses_an_interval_at_most() {
         assert_eq!(shown.get(&of_worker), Some(1.0));
         let killed = (time(), Instant::now());
         said.extend(worker.kill());
-        let counts = said.iter().filter_map(|word| {
-            let (micros, count) = word.split_once(' ')?;
-            Some((Duration::from_micros(micros.parse().ok()?), count.parse::<f64>().ok()?))
-        });
+        let counts: Vec<(Duration, f64)> = said
+            .iter()
+            .filter_map(|word| {
+                let (micros, count) = word.split_once(' ')?;
+                Some((Duration::from_micros(micros.parse().ok()?), count.parse().ok()?))
+            })
+            .collect();
         let hits = value(&reader, "hits_total").unwrap() - before;
         before += hits;
-        let lost = counts.clone().find(|(_, count)| *count > hits).map(|(at, _)| at);
+        let lost = counts.iter().find(|(_, count)| *count > hits).map(|(at, _)| *at);
         let lag = lost.map_or(Duration::ZERO, |at| killed.0.saturating_sub(at));
-        let last = counts.last().unwrap().1;
+        let last = counts[counts.len() - 1].1;
         println!("killed at {last}, {hits} arrived, what is lost is {lag:?} old");
         assert!(lag < interval + LATE, "round {round}: {lag:?}");
         eventually("its gauge is gone", DEADLINE, || {

@@ -86,10 +86,12 @@ fn the_clock_of_a_client_changes_nothing() {
         for is_right in [false, true, false] {
             sets += 1;
             if is_right {
-                (right_level.set(sets), right_recent.set(sets));
+                right_level.set(sets);
+                right_recent.set(sets);
                 right.flush_blocking().unwrap();
             } else {
-                (level.set(sets), recent.set(sets));
+                level.set(sets);
+                recent.set(sets);
                 registry.flush_blocking().unwrap();
             }
             let last = Some(f64::from(sets));

@@ -35,9 +35,9 @@ fn what_a_client_set_last_wins_however_slow_the_way_was() {
         }
         proxy.heal();
         registry.flush_blocking().unwrap();
-        for n in 0..MODES.len() {
+        for (n, mode) in MODES.into_iter().enumerate() {
             let level = value(&registry, &format!("level{n}"));
-            assert_eq!(level, Some(f64::from(10 * round + 2)), "{:?}", MODES[n]);
+            assert_eq!(level, Some(f64::from(10 * round + 2)), "{mode:?}");
         }
     }
 }
