@@ -3,7 +3,9 @@
 use super::description;
 use super::store::{Amount, ClientId, Owner};
 use crate::visit::Identity;
+use hashbrown::HashTable;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
 /// What [`Store::read`](super::Store::read) fills, family by family and series by series, in any order;
@@ -34,7 +36,9 @@ pub(super) struct FamilyContents {
     /// Identity and details, once it was described.
     pub(super) description: Option<(Vec<u8>, Vec<u8>)>,
     pub(super) series: Vec<Row>,
-    by_labels: HashMap<Box<str>, u32>,
+    /// The hashes of labels, and at which row they are.
+    by_labels: HashTable<(u64, u32)>,
+    hasher: RandomState,
     /// The numbers of the series, those of one together.
     pub(super) numbers: Vec<(u16, Amount)>,
     /// Numbers that came when those of another series had begun.
@@ -82,12 +86,15 @@ impl Contents {
         created: SystemTime,
     ) -> SeriesContents<'_> {
         let family = self.family(family);
-        let row = match family.by_labels.get(labels) {
-            Some(row) => *row,
+        let hash = family.hasher.hash_one(labels);
+        let rows = &family.series;
+        let is_it = |(of, row): &(u64, u32)| *of == hash && *rows[*row as usize].labels == *labels;
+        let row = match family.by_labels.find(hash, is_it) {
+            Some((_, row)) => *row,
             None => {
                 let row = family.series.len() as u32;
                 let first = family.numbers.len();
-                family.by_labels.insert(labels.into(), row);
+                family.by_labels.insert_unique(hash, (hash, row), |(of, _)| *of);
                 family.series.push(Row { labels: labels.into(), created, first, count: 0 });
                 row
             }
