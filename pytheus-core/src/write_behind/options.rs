@@ -27,8 +27,8 @@ pub struct Options {
     /// The most changes in a batch.
     pub batch: usize,
     /// How long what belongs to this client alone outlives it; refreshed four times as often, which is
-    /// also how soon it is noticed that the store lost something while nothing changes. A minute unless
-    /// said otherwise.
+    /// also how soon it is noticed that the store lost something while nothing changes and nobody flushes
+    /// or scrapes. A minute unless said otherwise.
     pub lease: Duration,
     /// How long acknowledged batches are kept, to be told again to a store that went back in time. A
     /// minute unless said otherwise.
