@@ -69,8 +69,7 @@ fn candidate(
         // What the server keeps of scripts and clients, however many series there are.
         let registry = Registry::new(connect(&server.url(), NEVER)?);
         registry.counter("first_total", "Makes the keys").register()?.inc();
-        registry.flush_blocking()?;
-        drop(registry);
+        registry.close_blocking()?;
         let (keys, used) = (memory_of_keys(&server), server.used_memory());
 
         let keep = |place: &str| -> Result<[f64; 2], BoxError> {
@@ -78,14 +77,15 @@ fn candidate(
         };
         let local = keep(LOCAL)?;
         let redis = keep(&server.url())?;
-        let [keys, used] = [memory_of_keys(&server) - keys, server.used_memory() - used];
+        let keys = memory_of_keys(&server) as f64 - keys as f64;
+        let used = server.used_memory() as f64 - used as f64;
         let reader = Registry::new(connect(&server.url(), NEVER)?);
         let mut expected = fill(what, &ours::registry(), series)?;
         // That of the first.
         expected.plain.add(1.0);
         super::check(&reader, expected)?;
 
-        let bytes = [keys as f64, used as f64, redis[0] - local[0], redis[1] - local[1]];
+        let bytes = [keys, used, redis[0] - local[0], redis[1] - local[1]];
         Ok(bytes.map(|bytes| bytes / series as f64).to_vec())
     })
 }
@@ -123,11 +123,13 @@ pub(super) fn keep(arguments: &[String]) -> Result<String, BoxError> {
     registry.flush_blocking()?;
     let flushed = anonymous_bytes()? as f64;
     let mut page = Page::default();
-    Text(registry).render(&mut page)?;
+    Text(registry.clone()).render(&mut page)?;
     if page.tally()? == Tally::default() {
         return Err("nothing was shown".into());
     }
     drop(page);
     let scraped = anonymous_bytes()? as f64;
+    // Keys of this client are gone before anybody looks.
+    registry.close_blocking()?;
     Ok(serde_json::to_string(&[flushed - before, scraped - before])?)
 }

@@ -42,7 +42,7 @@ impl Counters {
     }
 
     /// All of them go up.
-    pub(super) fn add(&mut self, amount: impl Amount + Into<f64> + Copy) {
+    pub(super) fn add(&mut self, amount: impl Amount + Into<f64>) {
         self.handles.iter().for_each(|counter| counter.inc_by(amount));
         self.note(self.handles.len(), amount.into());
     }
