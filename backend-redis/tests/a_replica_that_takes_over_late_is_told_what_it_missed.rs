@@ -3,10 +3,10 @@
 
 mod workload;
 
-use workload::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
 use pytheus_test_servers::{Replication, Sentinels, Server, eventually};
 use std::path::PathBuf;
 use std::time::Duration;
+use workload::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
 
 /// Sentinels take their time on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);

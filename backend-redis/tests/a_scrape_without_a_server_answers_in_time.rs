@@ -3,11 +3,11 @@
 
 mod workload;
 
-use workload::{Application, Page, Truth, assert_same, options, page_of, whole_page};
 use pytheus_backend_redis::Redis;
 use pytheus_core::{BackendError, BackendErrorKind};
 use pytheus_test_servers::{Proxy, Server, eventually};
 use std::time::{Duration, Instant};
+use workload::{Application, Page, Truth, assert_same, options, page_of, whole_page};
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 const OPTIONS: &str = "interval = '50ms'\ntimeout = '300ms'";

@@ -3,8 +3,8 @@
 
 mod workload;
 
-use workload::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
 use pytheus_test_servers::Server;
+use workload::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
 
 #[test]
 fn a_server_that_is_killed_and_comes_back_empty_is_told_everything_again() {

@@ -2,9 +2,9 @@
 
 mod workload;
 
-use workload::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
 use pytheus_test_servers::Cluster;
 use std::collections::BTreeSet;
+use workload::{Application, Load, Truth, assert_same, options, page_of, short_or_long};
 
 const MASTERS: usize = 3;
 const SHARDS: usize = 16;

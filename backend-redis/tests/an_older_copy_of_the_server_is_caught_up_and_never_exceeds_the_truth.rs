@@ -3,11 +3,11 @@
 
 mod workload;
 
+use pytheus_test_servers::Server;
+use std::time::{Duration, Instant};
 use workload::{
     Application, Load, Page, Truth, assert_same, options, page, page_of, short_or_long, whole_page,
 };
-use pytheus_test_servers::Server;
-use std::time::{Duration, Instant};
 
 #[test]
 fn a_copy_from_within_the_window_is_caught_up_completely() {

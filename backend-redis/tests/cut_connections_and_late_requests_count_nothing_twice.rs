@@ -3,9 +3,9 @@
 
 mod workload;
 
-use workload::{Application, Truth, assert_same, options, page_of, short_or_long};
 use pytheus_test_servers::{Harm, HarmKind, Proxy, Server};
 use std::time::Duration;
+use workload::{Application, Truth, assert_same, options, page_of, short_or_long};
 
 const CLIENTS: usize = 4;
 const LATE: Duration = Duration::from_millis(3);

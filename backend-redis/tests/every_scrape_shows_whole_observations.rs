@@ -3,12 +3,12 @@
 
 mod workload;
 
-use workload::{options, short_or_long, whole_page};
 use pytheus_backend_redis::{Redis, RedisConfig};
 use pytheus_core::Registry;
 use pytheus_test_servers::Server;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use workload::{options, short_or_long, whole_page};
 
 const THREADS: usize = 4;
 const AMOUNT: f64 = 0.25;

@@ -3,11 +3,11 @@
 
 mod workload;
 
-use workload::{Application, Page, Truth, assert_same, options, page, page_of};
 use pytheus_backend_redis::Redis;
 use pytheus_core::Registry;
 use pytheus_test_servers::{Proxy, Server, eventually};
 use std::time::{Duration, Instant};
+use workload::{Application, Page, Truth, assert_same, options, page, page_of};
 
 /// Nothing that goes over a network could be as fast, a thousand times over.
 const AT_ONCE: Duration = Duration::from_secs(1);
