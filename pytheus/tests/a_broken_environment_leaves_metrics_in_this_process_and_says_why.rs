@@ -23,12 +23,18 @@ fn problem_of_first_use() -> String {
 fn where_the_scheme_is_unknown() {
     let variables = [("PYTHEUS_BACKEND", "lcoal:")];
     child::with_environment("where_the_scheme_is_unknown", &variables, || {
-        let known = if cfg!(feature = "shm") { r#"["local", "shm"]"# } else { r#"["local"]"# };
+        let mut known = vec!["local"];
+        if cfg!(feature = "redis") {
+            known.extend(["redis", "redis+unix", "rediss"]);
+        }
+        if cfg!(feature = "shm") {
+            known.push("shm");
+        }
         assert_eq!(
             problem_of_first_use(),
             format!(
                 "metrics are kept in this process only: PYTHEUS_BACKEND=\"lcoal:\": unknown backend \
-                 scheme \"lcoal\"; known: {known}"
+                 scheme \"lcoal\"; known: {known:?}"
             ),
         );
     });

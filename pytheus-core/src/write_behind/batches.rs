@@ -128,7 +128,8 @@ pub(super) struct Shard {
     window_bytes: usize,
     /// The number of the batch made last.
     pub(super) last_number: u64,
-    /// By its own clock the store may have taken what was set so far for set as late as this.
+    /// By its own clock the store may have taken what was set so far for set as late as this: what is
+    /// frozen from now on is told as set then at the earliest.
     pub(super) sets_after: Duration,
 }
 
@@ -156,6 +157,11 @@ impl Shard {
     /// Appends a batch, if there is anything in it.
     pub(super) fn freeze(&mut self, mut batch: Frozen) {
         if !batch.items.is_empty() {
+            for delta in &mut batch.deltas {
+                if let Delta::Set(_, _, at) = delta {
+                    *at = self.sets_after.max(*at);
+                }
+            }
             batch.number = self.next_number();
             self.in_flight.push_back(batch);
         }

@@ -22,8 +22,6 @@ pub(super) struct Outgoing {
     bytes: Vec<u8>,
     /// When they were put together.
     started: Duration,
-    /// What was set before that is told as set then.
-    sets_after: Duration,
 }
 
 enum Spec {
@@ -142,7 +140,7 @@ impl Outgoing {
                         field: *field,
                         owner: spec.owner,
                         value: *value,
-                        age: now.saturating_sub(self.sets_after.max(*at)),
+                        age: now.saturating_sub(*at),
                     },
                     Delta::Note(field, text) => Change::Note { series, field: *field, text },
                 }
@@ -166,8 +164,7 @@ impl Outgoing {
 impl Ledger {
     /// The first batches that wait for a shard, at most so many.
     pub(super) fn outgoing(&mut self, shard: usize, most: usize, now: Duration) -> Outgoing {
-        let sets_after = self.shards[shard].sets_after;
-        let mut outgoing = Outgoing { started: now, sets_after, ..Outgoing::default() };
+        let mut outgoing = Outgoing { started: now, ..Outgoing::default() };
         let mut key = Vec::new();
         let mut batches = std::mem::take(&mut self.shards[shard].in_flight);
         for batch in batches.iter_mut().take(most) {

@@ -1,5 +1,7 @@
 use pytheus::{Counter, Histogram, counted_errors, timed};
 
+struct Mistake;
+
 struct Shop {
     latency: Histogram,
     errors: Counter,
@@ -8,27 +10,27 @@ struct Shop {
 impl Shop {
     #[timed(self.latency)]
     #[counted_errors(self.errors)]
-    fn wrong_value(&self) -> Result<u8, String> {
+    fn wrong_value(&self) -> Result<u8, Mistake> {
         Ok("text")
     }
 
     #[timed(self.latency)]
     #[counted_errors(self.errors)]
-    fn wrong_error(&self) -> Result<u8, String> {
+    fn wrong_error(&self) -> Result<u8, Mistake> {
         let parsed: u8 = "text".parse()?;
         Ok(parsed)
     }
 
     #[timed(self.latency)]
     #[counted_errors(self.errors)]
-    async fn wrong_error_later(&self) -> Result<u8, String> {
+    async fn wrong_error_later(&self) -> Result<u8, Mistake> {
         let parsed: u8 = "text".parse()?;
         Ok(parsed)
     }
 
     #[timed(self.latency)]
     #[counted_errors(self.errors)]
-    async fn no_value(&self) -> Result<u8, String> {
+    async fn no_value(&self) -> Result<u8, Mistake> {
         self.wrong_error_later().await?;
     }
 
