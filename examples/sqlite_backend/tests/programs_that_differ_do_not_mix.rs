@@ -39,7 +39,7 @@ fn who_learns_too_late_is_told_at_each_flush_and_nothing_mixes() {
     one.flush_blocking().unwrap();
     second.observe(3.0);
     let error = other.flush_blocking().unwrap_err().to_string();
-    assert!(error.contains("\"seconds\""), "{error}");
+    assert!(error.contains("because seconds: another program"), "{error}");
     first.observe(0.5);
     let page = page(&one);
     assert_eq!(value(&page, "seconds_count"), Some(2.0), "{page}");
@@ -58,7 +58,7 @@ fn the_second_may_replace_the_family_and_the_first_adds_nothing_to_it() {
     new.flush_blocking().unwrap();
     first.observe(0.5);
     let error = old.flush_blocking().unwrap_err().to_string();
-    assert!(error.contains("\"seconds\""), "{error}");
+    assert!(error.contains("because seconds: another program"), "{error}");
     let page = page(&new);
     assert_eq!(value(&page, "seconds_count"), Some(1.0), "{page}");
     assert_eq!(value(&page, "seconds_bucket{le=\"4\"}"), Some(1.0), "{page}");
