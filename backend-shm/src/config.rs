@@ -100,23 +100,13 @@ impl BackendConfig for ShmConfig {
     /// [`ConfigError::Value`] for a location that is not the absolute path of a file,
     /// [`ConfigError::Backend`] for a segment that cannot be used.
     fn connect(self, location: &str) -> Result<Arc<dyn Backend>, ConfigError> {
-        let path = path_of(location).map_err(|message| ConfigError::Value {
-            origin: format!("backend URL {:?}", config::redact(location)),
-            message,
-        })?;
-        Ok(Arc::new(Shm::open_with(path, self)?))
+        Ok(Arc::new(Shm::open_with(path_of(location)?, self)?))
     }
 }
 
 /// The file that a URL without its query means.
-fn path_of(location: &str) -> Result<PathBuf, String> {
-    let shape = "write shm:// and the absolute path of a file, such as \"shm:///dev/shm/shop\"";
-    let path = location.strip_prefix("shm://").ok_or(shape)?;
-    let path = config::percent_decode(path).map_err(|error| format!("{error}; {shape}"))?;
-    if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
-        return Err(shape.to_owned());
-    }
-    Ok(PathBuf::from(path.into_owned()))
+fn path_of(location: &str) -> Result<PathBuf, ConfigError> {
+    config::file_path(location, ShmConfig::SCHEME, "/dev/shm/shop")
 }
 
 #[cfg(test)]
@@ -125,12 +115,16 @@ mod tests {
 
     #[test]
     fn a_location_is_the_absolute_path_of_a_file() {
-        assert_eq!(path_of("shm:///dev/shm/shop"), Ok("/dev/shm/shop".into()));
-        assert_eq!(path_of("shm:///dev/shm/my%20shop"), Ok("/dev/shm/my shop".into()));
+        for (location, path) in [
+            ("shm:///dev/shm/shop", "/dev/shm/shop"),
+            ("shm:///dev/shm/my%20shop", "/dev/shm/my shop"),
+        ] {
+            assert_eq!(path_of(location).expect(location), PathBuf::from(path));
+        }
         for location in
             ["shm:", "shm://", "shm:///", "shm://dev/shm/shop", "shm:/dev/shm/shop", "shm:///a%"]
         {
-            let error = path_of(location).expect_err(location);
+            let error = path_of(location).expect_err(location).to_string();
             assert!(error.contains("shm:///dev/shm/shop"), "{location}: {error}");
         }
     }
