@@ -2,7 +2,6 @@
 //! its parent counted before, meanwhile and after.
 #![cfg(unix)]
 
-#[path = "store/child.rs"]
 mod child;
 mod store;
 
