@@ -340,25 +340,21 @@ impl Ledger {
 
     /// Whether there are families to describe, which come into batches then.
     fn describe(&mut self, limits: &Limits) -> bool {
-        let mut batches: Vec<Frozen> = self.shards.iter().map(|_| Frozen::default()).collect();
+        let mut told = Told::new(self.shards.len(), limits.batch);
         let mut describes = false;
         for (at, rows) in (0..).zip(&mut self.families) {
             let Some(rows) = rows else { continue };
             let is_unknown = matches!(rows.described, Described::No | Described::Conflict);
-            let Some(shard) = rows.shard.filter(|_| is_unknown && rows.family.is_registered())
-            else {
-                continue;
-            };
-            rows.described = Described::Sent;
-            describes = true;
-            batches[shard].items.push(Item::Describe { family: at });
-            if batches[shard].items.len() >= limits.batch {
-                self.shards[shard].freeze(std::mem::take(&mut batches[shard]));
+            if let Some(shard) = rows.shard
+                && is_unknown
+                && rows.family.is_registered()
+            {
+                rows.described = Described::Sent;
+                describes = true;
+                told.push(&mut self.shards, shard, None, Item::Describe { family: at }, &[]);
             }
         }
-        for (shard, batch) in self.shards.iter_mut().zip(batches) {
-            shard.freeze(batch);
-        }
+        told.end(&mut self.shards);
         describes
     }
 

@@ -45,7 +45,7 @@ impl Contents {
     /// The families, with their identities and details if they were described, and how many series each
     /// has.
     #[doc(hidden)]
-    #[allow(clippy::type_complexity)]
+    #[allow(clippy::type_complexity, reason = "for tests alone")]
     pub fn look_at_families(&self) -> BTreeMap<&str, (Option<(&[u8], &[u8])>, usize)> {
         self.families
             .iter()

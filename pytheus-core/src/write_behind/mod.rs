@@ -7,6 +7,7 @@ mod contents;
 mod description;
 mod flusher;
 mod ledger;
+#[cfg(feature = "conformance")]
 mod look;
 mod notes;
 mod options;
@@ -21,6 +22,7 @@ mod wait;
 
 pub use backend::WriteBehind;
 pub use contents::{Contents, SeriesContents};
+#[cfg(feature = "conformance")]
 #[doc(hidden)]
 pub use look::Look;
 pub use options::{Options, Unavailable};

@@ -56,10 +56,7 @@ impl Inbox {
     }
 
     pub(super) fn is_waited_for(&self) -> bool {
-        self.is_urgent
-            || !self.flushes.is_empty()
-            || !self.collects.is_empty()
-            || !self.close.is_empty()
+        self.is_urgent || self.is_asked()
     }
 }
 
