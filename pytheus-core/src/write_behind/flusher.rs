@@ -111,7 +111,7 @@ impl<S: Store> Flusher<S> {
                 self.pause = None;
             }
             Err(error) => {
-                shared.ledger.lock().note_sets(shared.now());
+                shared.ledger.lock().note_sets(&*shared.options.clock);
                 let mut health = shared.health.lock();
                 health.failures += 1;
                 health.failure = Some(error.to_string());
@@ -265,8 +265,8 @@ impl<S: Store> Flusher<S> {
             // While the store is away they wait where there is a limit to them.
             let has_room = shared.ledger.lock().on_the_way() < limits.wave;
             let events = has_room.then(|| shared.events.lock().take());
-            let now = shared.now();
-            let mut pass = shared.ledger.lock().begin(families, &shards, events, now, &limits);
+            let clock = &*options.clock;
+            let mut pass = shared.ledger.lock().begin(families, &shards, events, clock, &limits);
             if pass.describes {
                 // Others may have described them, with their labels in another order.
                 let mut contents = Contents::new();
@@ -275,7 +275,7 @@ impl<S: Store> Flusher<S> {
             }
             let mut next = send(store, shared, &limits, &mut refusals).await?;
             while next == Next::GoOn && !pass.is_done {
-                shared.ledger.lock().look(&mut pass, &limits);
+                shared.ledger.lock().look(&mut pass, clock, &limits);
                 next = send(store, shared, &limits, &mut refusals).await?;
             }
             if next == Next::GoOn

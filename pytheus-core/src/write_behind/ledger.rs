@@ -9,6 +9,7 @@ use super::contents::Contents;
 use super::rows::{Delta, Described, FamilyRows};
 use super::store::Client;
 use crate::engine::{Engine, Family, Look, LookScratch, WatchedId};
+use crate::time::Clock;
 use crate::visit::{FamilyDesc, Identity};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
@@ -112,7 +113,6 @@ pub(super) struct Pass {
     families: Vec<(FamilyDesc, Family)>,
     next: usize,
     row: usize,
-    pub(super) now: Duration,
     /// Whether families are described with it.
     pub(super) describes: bool,
     pub(super) is_done: bool,
@@ -181,7 +181,7 @@ impl Ledger {
     // ── forking ─────────────────────────────────────────────────────────────────────────────────
 
     /// Makes room for all that a child will have to note while it cannot have memory.
-    pub(super) fn prepare_fork(&mut self, engine: &Engine, now: Duration) {
+    pub(super) fn prepare_fork(&mut self, engine: &Engine, clock: &dyn Clock) {
         /// So many series may be made between this and the fork.
         const MORE: usize = 256;
 
@@ -193,18 +193,18 @@ impl Ledger {
             }
         }
         self.scratch.reserve(engine, buckets);
-        self.glance(now, |_| true);
+        self.glance(clock, |_| true);
         self.families.iter_mut().flatten().for_each(|rows| rows.reserve(MORE));
     }
 
     /// Notes what was set, while it cannot be told: among several clients, the one that was set last
     /// counts, whoever is told of it first.
-    pub(super) fn note_sets(&mut self, now: Duration) {
-        self.glance(now, |rows| rows.shape.is_set);
+    pub(super) fn note_sets(&mut self, clock: &dyn Clock) {
+        self.glance(clock, |rows| rows.shape.is_set);
     }
 
     /// Notes which series there are in such families, and which of them were set.
-    fn glance(&mut self, now: Duration, which: impl Fn(&FamilyRows) -> bool) {
+    fn glance(&mut self, clock: &dyn Clock, which: impl Fn(&FamilyRows) -> bool) {
         let Self { families, scratch, next_series, departed, inherited, totals, .. } = self;
         for rows in families.iter_mut().flatten().filter(|rows| which(rows)) {
             let family = rows.family.clone();
@@ -217,7 +217,7 @@ impl Ledger {
                         rows.inherit(place, look.values);
                     }
                     if look.was_set {
-                        rows.note_set(place, now);
+                        rows.note_set(place, clock.elapsed());
                     }
                 }
                 true
@@ -262,7 +262,7 @@ impl Ledger {
         families: Vec<(FamilyDesc, Family)>,
         shards: &[u32],
         events: Option<Vec<Event>>,
-        now: Duration,
+        clock: &dyn Clock,
         limits: &Limits,
     ) -> Pass {
         self.totals.passes += 1;
@@ -282,7 +282,7 @@ impl Ledger {
             }
         }
         let has_events = events.is_some();
-        self.take_events(events.unwrap_or_default(), now, limits.batch);
+        self.take_events(events.unwrap_or_default(), clock, limits.batch);
         self.drop_families(&families);
         for (desc, family) in &families {
             // Another registry, or another program, changed the help.
@@ -297,13 +297,14 @@ impl Ledger {
             }
         }
         let describes = self.describe(limits);
+        let now = clock.elapsed();
         self.shards
             .iter_mut()
             .for_each(|shard| shard.expire(now, limits.window, limits.window_bytes));
         if has_events {
             self.forget_departed();
         }
-        Pass { families, next: 0, row: 0, now, describes, is_done: false }
+        Pass { families, next: 0, row: 0, describes, is_done: false }
     }
 
     fn enter(&mut self, rows: FamilyRows) {
@@ -365,13 +366,13 @@ impl Ledger {
 
     /// Looks at series from where `pass` stands, until enough changed to be sent, or for as long as
     /// others can be kept waiting.
-    pub(super) fn look(&mut self, pass: &mut Pass, limits: &Limits) {
+    pub(super) fn look(&mut self, pass: &mut Pass, clock: &dyn Clock, limits: &Limits) {
         let mut room =
             Room { changes: limits.wave.saturating_sub(self.on_the_way()), looks: MOST_LOOKS };
         while let Some((_, family)) = pass.families.get(pass.next) {
             let at = self.by_id.get(&family.id()).copied();
             if let Some(at) = at {
-                let stopped = self.look_at_family(at, pass.row, pass.now, &mut room, limits);
+                let stopped = self.look_at_family(at, pass.row, clock, &mut room, limits);
                 if let Some(row) = stopped {
                     pass.row = row;
                     return;
@@ -388,7 +389,7 @@ impl Ledger {
         &mut self,
         at: u32,
         from: usize,
-        now: Duration,
+        clock: &dyn Clock,
         room: &mut Room,
         limits: &Limits,
     ) -> Option<usize> {
@@ -423,7 +424,7 @@ impl Ledger {
             }
             let before = batch.deltas.len();
             let mut is_told =
-                rows.is_changed(place, &look) && rows.take(place, &look, now, &mut batch.deltas);
+                rows.is_changed(place, &look) && rows.take(place, &look, clock, &mut batch.deltas);
             if has_exemplars {
                 rows.take_exemplars(place, &look, &mut batch.deltas);
                 is_told |= batch.deltas.len() > before;
@@ -448,7 +449,7 @@ impl Ledger {
 
     // ── what looks do not show ──────────────────────────────────────────────────────────────────
 
-    fn take_events(&mut self, events: Vec<Event>, now: Duration, most: usize) {
+    fn take_events(&mut self, events: Vec<Event>, clock: &dyn Clock, most: usize) {
         let mut told = Told::new(self.shards.len(), most);
         for (shard, item) in std::mem::take(&mut self.again) {
             told.push(&mut self.shards, shard, None, item, &[]);
@@ -501,7 +502,7 @@ impl Ledger {
                     let place = places_of(&mut places, index, rows).remove(&unique);
                     let mut deltas = Vec::new();
                     let (row, is_told) =
-                        self.take_last(index, place, &look, &key, now, &mut deltas);
+                        self.take_last(index, place, &look, &key, clock, &mut deltas);
                     let Some(rows) = &self.families[index as usize] else { continue };
                     if let Some(shard) = rows.shard.filter(|_| is_told) {
                         let at = Ref { family: index, row, unique };
@@ -534,21 +535,21 @@ impl Ledger {
         place: Option<usize>,
         look: &Look<'_>,
         key: &str,
-        now: Duration,
+        clock: &dyn Clock,
         deltas: &mut Vec<Delta>,
     ) -> (u32, bool) {
         let Self { families, departed, next_series, inherited, totals, .. } = self;
         let Some(rows) = &mut families[family as usize] else { return (NO_ROW, false) };
         let (series, taken, is_told) = match (place, departed.get(&look.unique)) {
             (Some(place), _) => {
-                let is_told = rows.take(place, look, now, deltas);
+                let is_told = rows.take(place, look, clock, deltas);
                 let Some((row, taken)) = rows.vacate(place) else { return (NO_ROW, false) };
                 (row.series, taken, is_told)
             }
             // A look found it gone before the word came. What it held is all there is.
             (None, Some(gone)) => {
                 let (is_told, taken) =
-                    rows.take_gone(look, gone.series, Some(&gone.taken), now, deltas);
+                    rows.take_gone(look, gone.series, Some(&gone.taken), clock, deltas);
                 (gone.series, taken, is_told)
             }
             // It was made since the last look; or this is a child and its parent tells.
@@ -558,7 +559,7 @@ impl Ledger {
             (None, None) => {
                 let series = *next_series;
                 *next_series = next_series.wrapping_add(1);
-                let (is_told, taken) = rows.take_gone(look, series, None, now, deltas);
+                let (is_told, taken) = rows.take_gone(look, series, None, clock, deltas);
                 (series, taken, is_told)
             }
         };

@@ -3,6 +3,7 @@
 use super::description;
 use super::store::{Amount, Owner, RARE, Shape};
 use crate::engine::{Family, Look, LookScratch, WatchedId};
+use crate::time::Clock;
 use crate::visit::{FamilyDesc, GaugeMode, Kind};
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -228,7 +229,7 @@ impl FamilyRows {
         look: &Look<'_>,
         series: u32,
         taken: Option<&[u64]>,
-        now: Duration,
+        clock: &dyn Clock,
         deltas: &mut Vec<Delta>,
     ) -> (bool, Box<[u64]>) {
         let place = self.rows.len();
@@ -236,7 +237,7 @@ impl FamilyRows {
         if let Some(taken) = taken {
             self.restore(place, taken);
         }
-        let is_told = self.take(place, look, now, deltas);
+        let is_told = self.take(place, look, clock, deltas);
         let taken = self.taken(place).into();
         let cells = place * self.width();
         self.rows.truncate(place);
@@ -299,16 +300,19 @@ impl FamilyRows {
 
     /// Puts into `deltas` what changed of the series at `place` since it was taken, and takes it;
     /// whether the store is to be told of the series at all.
+    ///
+    /// The clock is looked at after the series was: what is told as set earlier than it was would lose
+    /// against what others had set meanwhile.
     pub(super) fn take(
         &mut self,
         place: usize,
         look: &Look<'_>,
-        now: Duration,
+        clock: &dyn Clock,
         deltas: &mut Vec<Delta>,
     ) -> bool {
         let before = deltas.len();
         if look.was_set {
-            self.note_set(place, now);
+            self.note_set(place, clock.elapsed());
         }
         let (told, owner) = (&self.told, self.owner);
         let sums_up = self.sums_up();
@@ -322,13 +326,15 @@ impl FamilyRows {
         let when = match set_at {
             Some(at) if is_set => *at,
             Some(at) => {
+                let now = clock.elapsed();
                 // If it is told as a value, it is a new one.
                 if owner.is_client() && *taken != *look.values {
                     *at = now;
                 }
                 now
             }
-            None => now,
+            // Nothing of it is told as set.
+            None => Duration::ZERO,
         };
         for ((told, taken), value) in told.iter().zip(taken).zip(look.values) {
             if *taken == *value && !is_set {

@@ -348,7 +348,7 @@ impl Watcher for Shared {
 impl ForkWatcher for Shared {
     fn before(&self) {
         let mut ledger = self.ledger.lock();
-        ledger.prepare_fork(&self.engine, self.now());
+        ledger.prepare_fork(&self.engine, &*self.options.clock);
         ledger.hold_over_fork();
         self.events.lock().hold_over_fork();
     }

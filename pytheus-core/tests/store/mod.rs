@@ -21,7 +21,11 @@ pub(crate) struct Server {
     clock: Arc<dyn Clock>,
     /// Held by those who want calls to wait.
     gate: Arc<Mutex<()>>,
+    /// What happens while the next call is under way.
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
 }
+
+type Meanwhile = Box<dyn FnOnce() + Send>;
 
 #[derive(Clone, Default)]
 pub(crate) struct State {
@@ -83,12 +87,23 @@ impl Server {
     /// One that tells the time by this clock.
     pub(crate) fn on(clock: Arc<dyn Clock>) -> Self {
         let state = State { incarnation: 1, ..State::default() };
-        Self { state: Arc::new(Mutex::new(state)), clock, gate: Arc::default() }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            clock,
+            gate: Arc::default(),
+            meanwhile: Arc::default(),
+        }
     }
 
     /// Has all calls wait until what this returns is dropped.
     pub(crate) fn hang(&self) -> MutexGuard<'_, ()> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has this happen while the next call is under way.
+    pub(crate) fn meanwhile(&self, happens: impl FnOnce() + Send + 'static) {
+        let happens: Meanwhile = Box::new(happens);
+        *self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) = Some(happens);
     }
 
     pub(crate) fn state<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
@@ -155,6 +170,10 @@ impl Server {
 
     fn call<R>(&self, f: impl FnOnce(&mut State, bool) -> R) -> Result<R, BackendError> {
         drop(self.hang());
+        let happens = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(happens) = happens {
+            happens();
+        }
         let panic = self.state(|state| state.trouble.panic.take());
         if let Some(message) = panic {
             panic!("{message}");
