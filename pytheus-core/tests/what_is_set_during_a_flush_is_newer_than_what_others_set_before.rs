@@ -15,11 +15,15 @@ fn the_later_one_wins(mode: GaugeMode) {
         member.registry.gauge("level", "Level").mode(mode).register().expect("a gauge")
     };
     let (one, other) = (Member::on(&server, &clock), Member::on(&server, &clock));
-    let (first, second) = (register(&one), register(&other));
+    let first = register(&one);
     first.set(1);
-    one.flush().expect("a flush");
+    for member in [&one, &other] {
+        // From now on it does nothing unasked: the clock stands still.
+        member.flush().expect("a flush");
+    }
+    let second = register(&other);
 
-    // The other one's first flush has begun, and asks the store what there is, when the one sets its
+    // The other one's flush has begun, and asks the store what there is, when the one sets its
     // gauge and tells of it; after that, the other one sets its own.
     server.meanwhile({
         let (clock, second) = (clock.clone(), second.clone());
