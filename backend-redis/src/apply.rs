@@ -290,7 +290,7 @@ impl Shard {
                 Value::Array(answer) => answer,
                 // The slot went elsewhere meanwhile.
                 unknown if scripts::is_unknown(&unknown) && applied > 0 => break,
-                Value::ServerError(e) => return Err(server_error(connection, &e)),
+                Value::ServerError(e) => return Err(server_error(connection, &self.keys, &e)),
                 other => return Err(makes_no_sense(&format!("a script answered {other:?}"))),
             };
             match self.answer(places, batch.client.id, answer)? {

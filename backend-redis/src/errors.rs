@@ -2,6 +2,7 @@
 
 use crate::NAME;
 use crate::connection::Connection;
+use crate::layout::Keys;
 use pytheus_core::{BackendError, BackendErrorKind};
 use redis::ServerError;
 
@@ -9,14 +10,19 @@ pub(crate) fn error(kind: BackendErrorKind, message: impl Into<String>) -> Backe
     BackendError::new(NAME, kind, message)
 }
 
-/// A command was answered with an error. The details name the command and the key where it matters.
-pub(crate) fn server_error(connection: &Connection, cause: &ServerError) -> BackendError {
+/// A call of a script on these keys was answered with an error. Where it is about one of them or about
+/// a command, the details name it.
+pub(crate) fn server_error(
+    connection: &Connection,
+    keys: &Keys,
+    cause: &ServerError,
+) -> BackendError {
     let details = cause.details().unwrap_or_default();
     let (kind, message) = match cause.code() {
         "PYTHEUSFOREIGN" => (
             BackendErrorKind::Corrupt,
             format!(
-                "the key {details} holds something else than the cells of this library; \
+                "the key {details} holds something that this library did not write; \
                  delete the key or choose another key_prefix"
             ),
         ),
@@ -40,7 +46,10 @@ pub(crate) fn server_error(connection: &Connection, cause: &ServerError) -> Back
                 "a key cannot grow any more: {details}; use more shards under another key_prefix"
             ),
         ),
-        _ => return connection.server_error("the metrics", cause),
+        _ => {
+            let about = format!("EVALSHA on {:?}", keys.cells());
+            return connection.server_error(&about, cause);
+        }
     };
     error(kind, message).with_source(cause.clone())
 }

@@ -173,7 +173,7 @@ impl Shard {
             for (chunk, reply) in chunks.into_iter().zip(replies) {
                 let Value::Array(answer) = reply else {
                     if let Value::ServerError(e) = reply {
-                        return Err(crate::errors::server_error(connection, &e));
+                        return Err(crate::errors::server_error(connection, &self.keys, &e));
                     }
                     return Err(makes_no_sense("cells"));
                 };

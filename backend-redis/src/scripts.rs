@@ -65,7 +65,7 @@ pub(crate) fn run(
         let reply = connection.send(keys.cells().as_bytes(), &pipeline)?.pop();
         match reply {
             Some(unknown) if is_unknown(&unknown) => pipeline = first_in_full(&pipeline, script),
-            Some(Value::ServerError(e)) => return Err(server_error(connection, &e)),
+            Some(Value::ServerError(e)) => return Err(server_error(connection, keys, &e)),
             Some(Value::Array(answer)) => return Ok(answer),
             other => return Err(makes_no_sense(&format!("a script answered {other:?}"))),
         }

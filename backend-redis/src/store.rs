@@ -175,9 +175,9 @@ fn agree_on_shards(connection: &mut Connection, config: &RedisConfig) -> Result<
         Some(Value::ServerError(e)) => match (e.code(), config.shards) {
             ("PYTHEUSSHARDS", None) => {
                 let recorded = e.details().and_then(|n| n.parse().ok());
-                recorded.ok_or_else(|| server_error(connection, &e))
+                recorded.ok_or_else(|| server_error(connection, &keys, &e))
             }
-            _ => Err(server_error(connection, &e)),
+            _ => Err(server_error(connection, &keys, &e)),
         },
         Some(other) => {
             let message = format!("a script answered {other:?}");

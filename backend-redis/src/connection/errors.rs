@@ -6,7 +6,7 @@ use pytheus_core::BackendErrorKind::{
     Conflict, Denied, Full, Other, TimedOut, Unavailable, Unsupported,
 };
 use pytheus_core::{BackendError, BackendErrorKind};
-use redis::ServerError;
+use redis::{Pipeline, ServerError};
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -118,6 +118,21 @@ fn tls_error(address: &Address, error: &io::Error) -> Option<BackendError> {
         error => (Other, format!("TLS with {address} failed: {error}")),
     };
     Some(new(kind, message).with_source(error.clone()))
+}
+
+/// The same, with what was to be done and where.
+pub(super) fn of_commands(
+    mut error: BackendError,
+    key: &[u8],
+    commands: &Pipeline,
+) -> BackendError {
+    if let Some(redis::Arg::Simple(name)) =
+        commands.cmd_iter().next().and_then(|command| command.args_iter().next())
+    {
+        let (name, key) = (String::from_utf8_lossy(name), String::from_utf8_lossy(key));
+        error.message = format!("{}, for {name} on {key:?}", error.message);
+    }
+    error
 }
 
 pub(super) fn not_redis(address: &Address) -> BackendError {

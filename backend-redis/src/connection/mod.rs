@@ -109,13 +109,14 @@ impl Connection {
             return Ok(Vec::new());
         }
         let target = &self.target;
-        let (address, answers) = match &mut self.route {
-            Route::Single { address, link } => send_to(link, commands, || open(address, target))?,
+        let sent = match &mut self.route {
+            Route::Single { address, link } => send_to(link, commands, || open(address, target)),
             Route::Master { sentinels, link } => {
-                send_to(link, commands, || sentinels.connect(target))?
+                send_to(link, commands, || sentinels.connect(target))
             }
-            Route::Cluster(cluster) => cluster.send(target, key, commands)?,
+            Route::Cluster(cluster) => cluster.send(target, key, commands),
         };
+        let (address, answers) = sent.map_err(|error| errors::of_commands(error, key, commands))?;
         self.answered = Some(address);
         if answers.iter().any(is_elsewhere) {
             self.look_elsewhere();

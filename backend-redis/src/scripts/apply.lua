@@ -115,10 +115,8 @@ for i, value in ipairs({ARGV[10], now[1]}) do
 end
 send()
 
-for i = 1, ints do
-  if not results[i] then refuse(group_of(i, 0), 1) end
-end
-if refused.any then
+-- Takes back the integers, too, and the number of the batch.
+local function give_up_all()
   for i = ints, 1, -1 do
     if results[i] then
       local amount = ARGV[first_int + i * 2 - 1]
@@ -129,35 +127,61 @@ if refused.any then
   call('SETRANGE', CELLS, record * 8 + 16, number)
   return give_up()
 end
+for i = 1, ints do
+  if not results[i] then refuse(group_of(i, 0), 1) end
+end
+if refused.any then return give_up_all() end
 
--- Texts, and numbers of the client alone.
+-- Texts, and numbers of the client alone. They can be done twice; so if one of them cannot be done, what
+-- was counted is taken back, and all of it comes again.
+local problem
+local function try(command, key, ...)
+  local reply = redis.pcall(command, key, ...)
+  if type(reply) == 'table' and reply.err then
+    problem = failed(command, key, reply)
+    error(problem.err)
+  end
+  return reply
+end
 local lost = 0
 local made = {}
 local function make(key)
   if made[key] then return end
   made[key] = true
-  local whose = call('HGET', key, '')
+  local whose = try('HGET', key, '')
   if whose and whose:sub(1, 8) == incarnation() then return end
   if key == LIVE and ARGV[16] == '1' then lost = 1 end
-  if whose then call('UNLINK', key) end
-  call('HSET', key, '', incarnation() .. ARGV[3] .. ARGV[17])
-  if key == LIVE then call('PEXPIRE', key, ARGV[15]) end
-  if call('SADD', OWNERS, ARGV[18]) == 1 then put(OWNER_COUNT, cell(OWNER_COUNT) + 1) end
+  -- First: an owner without a key is found and forgotten, a key without an owner is not found.
+  if try('SADD', OWNERS, ARGV[18]) == 1 then put(OWNER_COUNT, cell(OWNER_COUNT) + 1) end
+  if whose then try('UNLINK', key) end
+  try('HSET', key, '', incarnation() .. ARGV[3] .. ARGV[17])
+  if key == LIVE then try('PEXPIRE', key, ARGV[15]) end
 end
-for a = first_other, first_other + (others - 1) * 5, 5 do
-  local what = ARGV[a]
-  if what == 'N' then
-    if call('HSET', NOTES, ARGV[a + 2], ARGV[a + 3]) == 1 then put(NOTE_COUNT, cell(NOTE_COUNT) + 1) end
-  elseif what == 'T' then
-    call('SETRANGE', CELLS, ARGV[a + 2], pack(tonumber(now[1])))
-  elseif what == 'K' or what == 'L' then
-    local key = what == 'K' and KEPT or LIVE
-    make(key)
-    local stamp = math.max(now_ms - tonumber(ARGV[a + 4]), 1)
-    local before = call('HGET', key, ARGV[a + 2])
-    if not before or stamp >= struct.unpack('>I8', before, 10) then
-      call('HSET', key, ARGV[a + 2], ARGV[a + 3] .. pack(stamp))
+local function keep_others()
+  for a = first_other, first_other + (others - 1) * 5, 5 do
+    local what = ARGV[a]
+    if what == 'N' then
+      if try('HSET', NOTES, ARGV[a + 2], ARGV[a + 3]) == 1 then
+        put(NOTE_COUNT, cell(NOTE_COUNT) + 1)
+      end
+    elseif what == 'T' then
+      call('SETRANGE', CELLS, ARGV[a + 2], pack(tonumber(now[1])))
+    elseif what == 'K' or what == 'L' then
+      local key = what == 'K' and KEPT or LIVE
+      make(key)
+      local stamp = math.max(now_ms - tonumber(ARGV[a + 4]), 1)
+      local before = try('HGET', key, ARGV[a + 2])
+      if not before or stamp >= struct.unpack('>I8', before, 10) then
+        try('HSET', key, ARGV[a + 2], ARGV[a + 3] .. pack(stamp))
+      end
     end
+  end
+end
+if others > 0 then
+  local is_done, other = pcall(keep_others)
+  if not is_done then
+    give_up_all()
+    return problem or {err = 'ERR ' .. tostring(other)}
   end
 end
 

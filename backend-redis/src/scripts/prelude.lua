@@ -29,6 +29,34 @@ end
 -- The names of what belongs to a client.
 local function of_client(what, id) return CELLS:sub(1, -6) .. what .. ':' .. id end
 
+-- Whether the first of what a key holds is something that these scripts wrote.
+local function is_list_of(key, is_ours)
+  local first = call('LINDEX', key, 0)
+  return not first or is_ours(first)
+end
+local function is_hash_of(key, is_ours)
+  local pairs = call('HSCAN', key, 0, 'COUNT', 1)[2]
+  return #pairs == 0 or is_ours(pairs[1], pairs[2])
+end
+local function is_number(text) return text:find('^%d+$') end
+
+-- The key, of those of a shard that is lost, that holds something of somebody else's, if one does.
+local function foreign()
+  local function entry(e) return #e >= 10 and e:find('^[SXF]') and #e >= 10 + e:byte(10) end
+  local function family(_, f) return #f >= 8 and struct.unpack('>I4', f, 5) <= #f - 8 end
+  local function reference(r) return r:find('^[\128-\255]*[%z\1-\127][\128-\255]*[%z\1-\127][\128-\255]*[%z\1-\127]$') end
+  local function client(id, at) return #id == 16 and is_number(at) end
+  local function change(c) return #c > 8 and c:sub(1, -9):find('^[efn]%d+$') end
+  if not is_list_of(NAMES, entry) then return NAMES end
+  if not is_hash_of(FAMILIES, family) then return FAMILIES end
+  if not is_hash_of(NOTES, reference) then return NOTES end
+  if not is_hash_of(CLIENTS, client) then return CLIENTS end
+  local owner = call('SRANDMEMBER', OWNERS, 1)[1]
+  if owner and not (#owner == 32 and owner:find('^%x+$')) then return OWNERS end
+  if not is_list_of(CHANGES, change) then return CHANGES end
+  if not is_list_of(SPARE, is_number) then return SPARE end
+end
+
 local function wipe()
   for _, id in ipairs(call('SRANDMEMBER', OWNERS, 500)) do
     call('UNLINK', of_client('kept', id), of_client('live', id))
@@ -64,7 +92,11 @@ local function enter(shards, fresh)
     for i = 2, 6 do whole = whole and counted[i][4] == cell(counted[i][3]) end
     if whole then return nil end
   end
-  if some then wipe() end
+  if some then
+    local theirs = foreign()
+    if theirs then return {err = 'PYTHEUSFOREIGN "' .. theirs .. '"'} end
+    wipe()
+  end
   head = ''
   if fresh == '' then return nil end
   head = MAGIC .. fresh .. string.rep('\0', HEADER - 16)
