@@ -6,7 +6,7 @@ use crate::layout::{self, Entry};
 use crate::places::{Place, Places};
 use crate::plan::{Missing, Other, Plan, Pointless, What, offset};
 use crate::scripts::{self, bytes, int};
-use crate::shard::{AT_ONCE, Answer, Known, Shard};
+use crate::shard::{AT_ONCE, Answer, Known, Member, Shard};
 use pytheus_core::BackendError;
 use pytheus_core::write_behind::{Amount, Batch, Change, Position, Receipt, Refusal, Series};
 use redis::{Cmd, Pipeline, RedisWrite, ToRedisArgs, ToSingleRedisArg, Value};
@@ -355,8 +355,10 @@ impl Shard {
         call.arg(plan.ints.len()).arg(plan.floats.len()).arg(plan.others.len());
         let groups = plan.groups.iter().flat_map(|g| [g.ints, g.floats]);
         call.arg(groups.flat_map(u16::to_be_bytes).collect::<Vec<u8>>());
-        let live = self.members.get(&batch.client.id).is_some_and(|member| member.live);
-        call.arg(lease.as_millis().max(1) as u64).arg(if live { "1" } else { "0" });
+        let member = self.members.get(&batch.client.id);
+        let has = |which: fn(&Member) -> bool| if member.is_some_and(which) { "1" } else { "0" };
+        call.arg(lease.as_millis().max(1) as u64);
+        call.arg([has(|member| member.live), has(|member| member.kept)].concat());
         call.arg(&batch.client.name).arg(&owner);
         for (cell, amount) in &plan.ints {
             call.arg(Cell(*cell)).arg(*amount);

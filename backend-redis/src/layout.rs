@@ -73,8 +73,9 @@ pub(crate) enum Entry {
     Series {
         cell: u32,
         shape: Shape,
-        /// Whether one more cell says when it was changed last.
-        expires: bool,
+        /// After how many seconds it expires if nobody changes it, of which one more cell says when
+        /// that was last; 0 if it does not.
+        expiry: u32,
         created_ms: u64,
         birth: u64,
         family: u32,
@@ -86,7 +87,8 @@ pub(crate) enum Entry {
     Free { cell: u32, cells: u32 },
 }
 
-/// A field of a series: the number of its entry, when the entry was used for it, and the field.
+/// A field of a series: the number of its entry, what tells the series from others that had the entry, and
+/// the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reference {
     pub(crate) entry: u32,
@@ -155,13 +157,16 @@ pub(crate) fn before_series(
     to: &mut Vec<u8>,
     created_ms: u64,
     shape: Shape,
-    expires: bool,
+    expiry: u32,
     birth: u64,
 ) {
     to.extend_from_slice(&created_ms.to_be_bytes()[2..]);
     put_varint(to, u64::from(shape.ints));
     put_varint(to, u64::from(shape.floats));
-    to.push(if shape.is_set { IS_SET } else { 0 } | if expires { EXPIRES } else { 0 });
+    to.push(if shape.is_set { IS_SET } else { 0 } | if expiry > 0 { EXPIRES } else { 0 });
+    if expiry > 0 {
+        put_varint(to, u64::from(expiry));
+    }
     if birth > 0 {
         put_varint(to, birth);
     }
@@ -219,12 +224,14 @@ impl Entry {
                 let floats = take_varint(&mut before)?.try_into().ok()?;
                 let (flags, rest) = before.split_first()?;
                 before = rest;
+                let expires = flags & EXPIRES != 0;
+                let expiry = if expires { take_varint(&mut before)? } else { 0 };
+                let expiry = expiry.try_into().ok()?;
                 let birth = if before.is_empty() { 0 } else { take_varint(&mut before)? };
                 let shape = Shape { ints, floats, is_set: flags & IS_SET != 0 };
-                let expires = flags & EXPIRES != 0;
                 let family = take_varint(&mut name)?.try_into().ok()?;
                 let labels = std::str::from_utf8(name).ok()?.into();
-                Self::Series { cell, shape, expires, created_ms, birth, family, labels }
+                Self::Series { cell, shape, expiry, created_ms, birth, family, labels }
             }
             b'X' => {
                 let flags = before.first()?;
@@ -246,8 +253,8 @@ impl Entry {
     /// Where its cells are and how many.
     pub(crate) fn run(&self) -> (u32, u32) {
         match *self {
-            Self::Series { cell, shape, expires, .. } => {
-                (cell, cells_of(shape) + u32::from(expires))
+            Self::Series { cell, shape, expiry, .. } => {
+                (cell, cells_of(shape) + u32::from(expiry > 0))
             }
             Self::Rare { cell, is_set, .. } => (cell, cells_of_field(is_set)),
             Self::Free { cell, cells } => (cell, cells),
@@ -275,12 +282,12 @@ mod tests {
     fn entries_are_read_as_they_were_written() {
         let shape = Shape { ints: 300, floats: 1, is_set: true };
         let (mut before, mut name) = (Vec::new(), Vec::new());
-        before_series(&mut before, 1 << 41, shape, true, 77);
+        before_series(&mut before, 1 << 41, shape, 86_400, 77);
         series_name(&mut name, 1000, "GET\nß");
         let series = Entry::Series {
             cell: 70_000,
             shape,
-            expires: true,
+            expiry: 86_400,
             created_ms: 1 << 41,
             birth: 77,
             family: 1000,
@@ -303,7 +310,7 @@ mod tests {
     #[test]
     fn an_entry_that_is_cut_short_is_none() {
         let (mut before, mut name) = (Vec::new(), Vec::new());
-        before_series(&mut before, 5, Shape { ints: 1, floats: 0, is_set: false }, false, 1);
+        before_series(&mut before, 5, Shape { ints: 1, floats: 0, is_set: false }, 1, 1);
         series_name(&mut name, 1, "");
         let whole = entry(3, &before, &name);
         for length in 0..whole.len() {

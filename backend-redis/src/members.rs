@@ -41,10 +41,10 @@ impl Shard {
                 self.next_to_expire = number as u32;
                 break;
             }
-            let Entry::Series { expires: true, .. } = entry else { continue };
+            let Entry::Series { expiry: expiry @ 1.., .. } = entry else { continue };
             let (cell, cells) = entry.run();
             let tag = self.dictionary.tag(number as u32).unwrap_or_default();
-            call.arg(format!("E{number}:{}", offset(cell + cells - 1)));
+            call.arg(format!("E{number}:{}:{expiry}", offset(cell + cells - 1)));
             call.arg(layout::free_entry(cell, cells, tag));
             named += 1;
         }

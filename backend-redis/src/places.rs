@@ -9,13 +9,16 @@ use std::collections::HashSet;
 pub(crate) struct Place {
     pub(crate) entry: u32,
     pub(crate) cell: u32,
-    /// When the entry was used for it.
+    /// What tells it from others that had the entry.
     birth: u64,
     /// The entry's.
     tag: u32,
     /// The number of its shard and one; 0 if it is nowhere.
     shard: u32,
-    /// When this client last said that it is in use; the end of all time if nobody wants to know.
+    /// How many seconds after this client said that it is in use it has to say so again; 0 if nobody
+    /// wants to know.
+    patience: u32,
+    /// When it said so last; 0 if it never did.
     touched: u32,
 }
 
@@ -23,8 +26,12 @@ pub(crate) struct Place {
 pub(crate) type Places = Vec<Place>;
 
 impl Shard {
-    /// Forgets where series were that are not there any more, and remembers which they are.
-    pub(crate) fn look_at_places(&mut self, places: &mut Places) {
+    /// Forgets where series were that are not there any more, and remembers which others removed.
+    ///
+    /// If the server has `another_past` than the one that was known, what is missing may as well have
+    /// been lost with that. But what was appended and is still there, with another series or free, was
+    /// removed.
+    pub(crate) fn look_at_places(&mut self, places: &mut Places, another_past: bool) {
         let families: HashSet<u32> = self
             .families
             .values()
@@ -49,8 +56,10 @@ impl Shard {
                 _ => false,
             };
             if !is_there {
+                if !another_past || place.birth == 0 {
+                    self.removed.push(id as u32);
+                }
                 *place = Place::default();
-                self.removed.push(id as u32);
             }
         }
     }
@@ -67,13 +76,14 @@ impl Shard {
 
     /// Remembers where a series is.
     pub(crate) fn remember(&self, places: &mut Places, id: u32, entry: u32) -> Option<Place> {
-        let Some(Entry::Series { cell, birth, expires, .. }) = self.dictionary.get(entry) else {
+        let Some(Entry::Series { cell, birth, expiry, .. }) = self.dictionary.get(entry) else {
             return None;
         };
         let tag = self.dictionary.tag(entry).unwrap_or_default();
-        let touched = if *expires { 0 } else { u32::MAX };
         let shard = self.number + 1;
-        let place = Place { entry, cell: *cell, birth: *birth, tag, shard, touched };
+        // Rarely enough to cost nothing, often enough to be seen.
+        let patience = if *expiry > 0 { (expiry / 8).max(1) } else { 0 };
+        let place = Place { entry, cell: *cell, birth: *birth, tag, shard, patience, touched: 0 };
         let at = id as usize;
         if places.len() <= at {
             places.resize(at + 1, Place::default());
@@ -84,13 +94,12 @@ impl Shard {
 
     /// Whether the server is to be told again that a series is in use, which is then taken as told.
     pub(crate) fn touch(&self, places: &mut Places, id: u32) -> bool {
-        let Some(expiry) = self.expiry else { return false };
-        let now = self.opened.elapsed().as_secs() as u32 + 1;
         let Some(place) = places.get_mut(id as usize) else { return false };
-        // Rarely enough to cost nothing, often enough to be seen.
-        let is_due = place.touched != u32::MAX
-            && (place.touched == 0
-                || u64::from(now.saturating_sub(place.touched)) >= expiry.as_secs() / 8);
+        if place.patience == 0 {
+            return false;
+        }
+        let now = self.opened.elapsed().as_secs() as u32 + 1;
+        let is_due = place.touched == 0 || now.saturating_sub(place.touched) >= place.patience;
         if is_due {
             place.touched = now;
         }

@@ -31,11 +31,11 @@ pub(crate) enum Known {
 pub(crate) struct Member {
     /// The first cell of its record.
     pub(crate) record: Option<u32>,
-    /// Whether it has numbers that vanish with it, and whether they did.
+    /// Whether it has numbers that vanish with it, and numbers that stay.
     pub(crate) live: bool,
-    pub(crate) lost: bool,
-    /// Whether it has numbers that stay.
     pub(crate) kept: bool,
+    /// Whether some of them were lost.
+    pub(crate) lost: bool,
 }
 
 /// A name to be entered into the dictionary.
@@ -223,7 +223,7 @@ impl Shard {
         connection: &mut Connection,
         places: &mut Places,
     ) -> Result<(), BackendError> {
-        let mut to_verify = false;
+        let (mut to_verify, mut another_past) = (false, false);
         loop {
             let mut call = self.look(&scripts::SYNC, None);
             call.arg(&self.incarnation.to_be_bytes()).arg(self.generation);
@@ -240,6 +240,7 @@ impl Shard {
                     let incarnation = header_cell(head, 1);
                     if incarnation == self.incarnation {
                         to_verify = true;
+                        another_past |= int(answer.get(2))? == 1;
                         self.forget_dictionary();
                     } else {
                         self.reset(places, incarnation);
@@ -258,7 +259,7 @@ impl Shard {
             self.verify_families(connection)?;
         }
         if std::mem::take(&mut self.has_changed) {
-            self.look_at_places(places);
+            self.look_at_places(places, another_past);
         }
         Ok(())
     }
@@ -297,12 +298,17 @@ impl Shard {
         let changed = array(answer.get(3))?;
         for pair in changed.chunks_exact(2) {
             let what = bytes(pair.first())?;
-            let number = std::str::from_utf8(&what[1..]).ok().and_then(|n| n.parse().ok());
-            let number: u32 = number.ok_or_else(|| makes_no_sense("a change"))?;
-            if what[0] == b'e' {
+            let parts = what.split_first().and_then(|(kind, number)| {
+                let number: u32 = std::str::from_utf8(number).ok()?.parse().ok()?;
+                Some((*kind, number))
+            });
+            let (kind, number) = parts.ok_or_else(|| {
+                makes_no_sense(&format!("a change in {:?}", self.keys.fixed()[6]))
+            })?;
+            if kind == b'e' {
                 let entry = bytes(pair.get(1))?;
                 self.dictionary.replace(number, entry).ok_or_else(|| self.bad_entry(number))?;
-            } else if what[0] == b'f' {
+            } else if kind == b'f' {
                 for known in self.families.values_mut().filter(|known| **known == Known::Is(number))
                 {
                     *known = Known::Gone;
@@ -391,22 +397,26 @@ impl Shard {
         batch: &Batch<'_>,
         wanted: &[Wanted],
     ) -> Result<Option<Position>, BackendError> {
-        let expires = self.expiry.is_some();
+        let expiry =
+            self.expiry.map_or(0, |expiry| expiry.as_secs().clamp(1, u32::MAX.into()) as u32);
         for wanted in wanted.chunks(AT_ONCE) {
             let mut call = self.call_for(&scripts::REGISTER, batch, None);
             let mut reused = Vec::new();
             for wanted in wanted {
                 let (mut before, mut name) = (Vec::with_capacity(16), Vec::new());
                 let cells = match wanted {
-                    Wanted::Series { shape, .. } => layout::cells_of(*shape) + u32::from(expires),
+                    Wanted::Series { shape, .. } => {
+                        layout::cells_of(*shape) + u32::from(expiry > 0)
+                    }
                     Wanted::Rare { is_set, .. } => layout::cells_of_field(*is_set),
                 };
                 let free = self.dictionary.take_free(cells);
                 reused.extend(free.map(|(entry, _)| entry));
                 let name = match wanted {
                     Wanted::Series { name, created_ms, shape } => {
-                        let birth = if free.is_some() { self.generation + 1 } else { 0 };
-                        layout::before_series(&mut before, *created_ms, *shape, expires, birth);
+                        // Random: after a fail-over somebody else may use the same entry again.
+                        let birth = if free.is_some() { fresh() >> 32 | 1 } else { 0 };
+                        layout::before_series(&mut before, *created_ms, *shape, expiry, birth);
                         name
                     }
                     Wanted::Rare { of, is_float, is_set } => {

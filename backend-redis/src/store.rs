@@ -102,6 +102,7 @@ impl RedisStore {
         let Self { connection, shards, places, record_lifetime, .. } = self;
         let shard = &mut shards[shard];
         let mut cursor = if records { b"0".to_vec() } else { Vec::new() };
+        let mut marks = Vec::new();
         let mut expiring = if shard.expiry.is_some() { EXPIRIES } else { 0 };
         for _ in 0..SWEEPS {
             let is_idle = garbage.is_empty() && cursor.is_empty() && expiring == 0;
@@ -112,7 +113,7 @@ impl RedisStore {
             call.arg(&shard.incarnation.to_be_bytes());
             shard.put_known(&mut call);
             call.arg(&cursor).arg(record_lifetime.as_secs_f64()).arg(&fresh().to_be_bytes());
-            call.arg(shard.expiry.unwrap_or_default().as_secs_f64());
+            call.arg(&marks);
             if expiring > 0 {
                 expiring -= 1;
                 if !shard.put_expiring(&mut call) {
@@ -142,6 +143,7 @@ impl RedisStore {
                 break;
             }
             cursor = bytes(answer.get(1))?.to_vec();
+            marks = bytes(answer.get(2))?.to_vec();
             if cursor == b"0" {
                 cursor.clear();
             }

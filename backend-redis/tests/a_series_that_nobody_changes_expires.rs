@@ -51,3 +51,27 @@ fn a_series_expires_only_for_who_asked() {
     asker.read();
     assert_eq!(plain.int("hits", "plain"), Some(1));
 }
+
+#[test]
+fn a_series_is_in_use_whoever_changes_it() {
+    let server = Server::start();
+    let mut config = server.config();
+    config.expire_series = Some(Duration::from_secs(1));
+    let mut maker = Sender::with(server.open_with(&config).unwrap());
+    let (used, idle) = (series(0, "hits", "used", COUNTER), series(1, "hits", "idle", COUNTER));
+    maker.apply(&[describe("hits"), add(used, 0, 1), add(idle, 0, 1)]);
+    // One who never asked for it, and one who would have waited for longer.
+    config.expire_series = Some(Duration::from_secs(3600));
+    let mut users = [Sender::new(&server), Sender::with(server.open_with(&config).unwrap())];
+    users.iter_mut().for_each(|user| user.apply(&[describe("hits")]));
+    let mut total = 1;
+    for user in &mut users {
+        wait_until("the idle one expires", || {
+            user.apply(&[add(used, 0, 1)]);
+            total += 1;
+            maker.read().look("hits", "idle").is_none()
+        });
+        assert_eq!(maker.int("hits", "used"), Some(total));
+        maker.apply(&[add(idle, 0, 1)]);
+    }
+}

@@ -237,3 +237,39 @@ fn another_prefix_is_another_store() {
     other.apply(&[describe("hits"), add(hits, 0, 1)]);
     assert_eq!((sender.int("hits", ""), other.int("hits", "")), (Some(5), Some(1)));
 }
+
+#[test]
+fn whatever_belongs_to_clients_goes_with_a_lost_shard() {
+    let server = Server::start();
+    let mut sender = Sender::new(&server);
+    let level = series(0, "level", "", GAUGE);
+    let own = |n: f64| Change::Set {
+        series: level,
+        field: 0,
+        owner: Owner::Client,
+        value: Amount::Float(n),
+        age: Duration::ZERO,
+    };
+    sender.apply(&[describe("level")]);
+    for n in 0..1200 {
+        let mut client = Sender::with(sender.store);
+        client.apply(&[own(f64::from(n))]);
+        sender = client;
+    }
+    let () = server.command(&["DEL", "{pytheus:0}:names"]);
+    sender.read();
+    assert_eq!(server.keys(), [""; 0]);
+}
+
+#[test]
+fn a_change_that_makes_no_sense_is_an_error() {
+    let server = Server::start();
+    let (mut sender, mut other) = (Sender::new(&server), Sender::new(&server));
+    let hits = series(0, "hits", "", COUNTER);
+    sender.apply(&[describe("hits"), add(hits, 0, 5)]);
+    other.apply(&[describe("hits"), add(hits, 0, 5), Change::Remove { series: hits }]);
+    let () = server.command(&["LSET", "{pytheus:0}:changes", "-1", "short"]);
+    let error = sender.try_apply(&[add(hits, 0, 1)]).unwrap_err();
+    assert_eq!(error.kind, BackendErrorKind::Corrupt, "{error}");
+    assert!(error.to_string().contains("{pytheus:0}:changes"), "{error}");
+}

@@ -89,3 +89,62 @@ fn a_family_that_was_lost_is_not_the_one_that_has_its_number() {
         assert_eq!(contents.look("lost", "").unwrap().numbers[&0], Amount::Int(5));
     }
 }
+
+#[test]
+fn an_entry_that_was_used_again_may_be_used_for_another_one_after_a_loss() {
+    let server = Server::start();
+    let (mut loser, mut other) = (Sender::new(&server), Sender::new(&server));
+    let hits = |id, labels| series(id, "hits", labels, COUNTER);
+    let note = |series, text| Change::Note { series, field: 0, text };
+    loser.apply(&[describe("hits"), add(hits(0, "gone"), 0, 1), add(hits(1, "last"), 0, 1)]);
+    loser.apply(&[Change::Remove { series: hits(0, "gone") }]);
+    other.apply(&[describe("hits")]);
+    let copy = copy(&server);
+    let before = loser.holds;
+    let one = hits(2, "one");
+    loser.apply(&[add(one, 0, 5), note(one, b"of the one")]);
+    restore(&server, &copy);
+
+    let another = hits(0, "another");
+    other.apply(&[add(another, 0, 100)]);
+    let receipt = loser.try_apply(&[add(one, 0, 7)]).unwrap();
+    assert_eq!(receipt.holds, before, "it says what it holds");
+    loser.apply(&[add(one, 0, 5), note(one, b"of the one")]);
+    loser.apply(&[add(one, 0, 7)]);
+    for sender in [&mut loser, &mut other] {
+        assert_eq!(sender.int("hits", "another"), Some(100));
+        assert_eq!(sender.int("hits", "one"), Some(12));
+        assert!(sender.look("hits", "another").unwrap().notes.is_empty());
+        assert_eq!(sender.look("hits", "one").unwrap().notes[&0], b"of the one");
+    }
+}
+
+#[test]
+fn what_is_lost_with_a_fail_over_was_not_removed_by_others() {
+    let server = Server::start();
+    let mut loser = Sender::new(&server);
+    let hits = |id, labels| series(id, "hits", labels, COUNTER);
+    loser.apply(&[describe("hits"), add(hits(0, "gone"), 0, 1), add(hits(1, "stays"), 0, 1)]);
+    loser.apply(&[Change::Remove { series: hits(0, "gone") }]);
+    let copy = copy(&server);
+    // One of them in an entry that is used again, one behind all others.
+    loser.apply(&[add(hits(2, "again"), 0, 5), add(hits(3, "new"), 0, 5)]);
+    restore(&server, &copy);
+    Sender::new(&server).apply(&[describe("another")]);
+    let changes = [add(hits(2, "again"), 0, 5), add(hits(3, "new"), 0, 5)];
+    let mut receipts = vec![loser.try_apply(&changes).unwrap()];
+    receipts.push(loser.try_apply(&changes).unwrap());
+    assert!(receipts.iter().all(|receipt| receipt.removed.is_empty()), "{receipts:?}");
+    assert_eq!((loser.int("hits", "again"), loser.int("hits", "new")), (Some(5), Some(5)));
+
+    // What others do remove is told of, then as before.
+    let mut other = Sender::new(&server);
+    other.apply(&[describe("hits")]);
+    for (id, labels) in [(1, "stays"), (2, "again"), (3, "new")] {
+        other.apply(&[Change::Remove { series: hits(0, labels) }]);
+        let receipt = loser.try_apply(&[]).unwrap();
+        let asked = loser.try_apply(&[add(hits(9, "asks"), 0, 1)]).unwrap();
+        let removed = [receipt.removed, asked.removed].concat();
+        assert_eq!(removed, [id], "{labels}");
+    }
+}

@@ -157,3 +157,80 @@ fn records_of_clients_that_are_long_gone_are_used_again() {
     assert_eq!(receipt.holds.number, 0);
     assert_eq!(next.int("hits", ""), Some(2));
 }
+
+#[test]
+fn a_kept_number_that_is_set_does_not_hide_that_others_are_gone() {
+    let server = Server::start();
+    let mut sender = Sender::new(&server);
+    let (one, two) = (series(0, "level", "1", GAUGE), series(1, "level", "2", GAUGE));
+    let change = |series| set(series, Owner::Client, 1.0, 0);
+    sender.apply(&[describe("level"), change(one), change(two)]);
+    let kept = format!("{{pytheus:0}}:kept:{}", sender.client.id);
+    assert_eq!(server.command::<u64>(&["DEL", &kept]), 1);
+    sender.apply(&[change(one)]);
+    assert!(!refresh(&mut sender, LONG));
+    assert!(refresh(&mut sender, LONG), "it is told once");
+}
+
+#[test]
+fn a_record_that_nobody_could_have_renewed_is_not_taken_for_old() {
+    let server = Server::start();
+    let mut client = Sender::new(&server);
+    let hits = series(0, "hits", "", COUNTER);
+    client.apply(&[describe("hits"), add(hits, 0, 1)]);
+    assert!(refresh(&mut client, LONG));
+    // As if the server's clock had been a day and a half behind. The last cell of a record says when the
+    // client was seen.
+    let record: Vec<usize> = server.command(&["HVALS", "{pytheus:0}:clients"]);
+    let (swept, seen) = (13 * 8, (record[0] + 3) * 8);
+    let now: Vec<u64> = server.command(&["TIME"]);
+    let past = (now[0] - 36 * 60 * 60).to_be_bytes();
+    for cell in [swept, seen] {
+        let () = redis::cmd("SETRANGE")
+            .arg("{pytheus:0}:cells")
+            .arg(cell)
+            .arg(&past)
+            .query(&mut server.connection())
+            .unwrap();
+    }
+    Sender::new(&server).read();
+    client.apply(&[add(hits, 0, 1)]);
+    assert_eq!(client.int("hits", ""), Some(2));
+    let (from, to) = (seen.to_string(), (seen + 7).to_string());
+    let is_seen: Vec<u8> = server.command(&["GETRANGE", "{pytheus:0}:cells", &from, &to]);
+    assert!(is_seen.as_slice() > &past[..]);
+}
+
+#[test]
+fn what_was_set_when_the_clock_was_ahead_does_not_stay_for_ever() {
+    let server = Server::start();
+    let mut sender = Sender::new(&server);
+    let level = series(0, "level", "", GAUGE);
+    sender.apply(&[describe("level"), set(level, Owner::Client, 1.0, 0)]);
+    sender.apply(&[set(level, Owner::Everyone, 1.0, 0)]);
+    // The series comes right behind the header, and its second cell says when.
+    let ahead = (1_u64 << 50).to_be_bytes();
+    let mut connection = server.connection();
+    let () = redis::cmd("SETRANGE")
+        .arg("{pytheus:0}:cells")
+        .arg((16 + 1) * 8)
+        .arg(&ahead)
+        .query(&mut connection)
+        .unwrap();
+    let kept = format!("{{pytheus:0}}:kept:{}", sender.client.id);
+    let fields: std::collections::HashMap<Vec<u8>, Vec<u8>> =
+        redis::cmd("HGETALL").arg(&kept).query(&mut connection).unwrap();
+    for (field, mut value) in fields.into_iter().filter(|(field, _)| !field.is_empty()) {
+        value[9..].copy_from_slice(&ahead);
+        let () =
+            redis::cmd("HSET").arg(&kept).arg(field).arg(value).query(&mut connection).unwrap();
+    }
+    let read = |sender: &mut Sender| {
+        let look = sender.look("level", "").unwrap();
+        (look.numbers[&0], look.owned[0].3)
+    };
+    let (one, two) = (Amount::Float(1.0), Amount::Float(2.0));
+    assert_eq!(read(&mut sender), (one, one));
+    sender.apply(&[set(level, Owner::Everyone, 2.0, 1), set(level, Owner::Client, 2.0, 1)]);
+    assert_eq!(read(&mut sender), (two, two));
+}

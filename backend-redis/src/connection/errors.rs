@@ -120,7 +120,7 @@ fn tls_error(address: &Address, error: &io::Error) -> Option<BackendError> {
     Some(new(kind, message).with_source(error.clone()))
 }
 
-/// The same, with what was to be done and where.
+/// The same; if time ran out, with what was to be done and where.
 pub(super) fn of_commands(
     mut error: BackendError,
     key: &[u8],
@@ -128,6 +128,7 @@ pub(super) fn of_commands(
 ) -> BackendError {
     if let Some(redis::Arg::Simple(name)) =
         commands.cmd_iter().next().and_then(|command| command.args_iter().next())
+        && error.kind == TimedOut
     {
         let (name, key) = (String::from_utf8_lossy(name), String::from_utf8_lossy(key));
         error.message = format!("{}, for {name} on {key:?}", error.message);
@@ -180,12 +181,12 @@ pub(super) fn server_error(
         "ERR" if said.contains("max number of clients") => {
             (Unavailable, "; raise maxclients of the server".to_owned())
         }
-        "OOM" => (Full, "; raise maxmemory of the server, or let series expire".to_owned()),
+        "OOM" => (Full, "; raise maxmemory of the server".to_owned()),
         "NOAUTH" | "WRONGPASS" => (
             Denied,
             "; check options \"username\" and \"password\" or \"password_file\"".to_owned(),
         ),
-        _ if code == "NOPERM" || said.contains(IN_SCRIPT) => {
+        _ if code == "NOPERM" || IN_SCRIPT.iter().any(|words| said.contains(words)) => {
             let user = advice.login.user.as_deref().unwrap_or("default");
             let prefix = advice.key_prefix;
             (Denied, format!("; permit it: ACL SETUSER {user} ~{{{prefix}:* {PERMISSIONS}"))
@@ -202,8 +203,8 @@ pub(super) fn server_error(
     new(kind, format!("{at}: {about}: {said}{todo}"))
 }
 
-/// How the server says that a script may not do something.
-const IN_SCRIPT: &str = "The user executing the script";
+/// How servers say that a script may not do something: up to 7.0, and since.
+const IN_SCRIPT: [&str; 2] = ["The user executing the script", "ACL failure in script"];
 
 /// The words of the server.
 pub(super) fn said(error: &ServerError) -> String {
@@ -272,6 +273,16 @@ mod tests {
                 "NOPERM User shop has no permissions to run the 'get' command",
                 Denied,
                 "ACL SETUSER shop ~{pt:* +@read",
+            ),
+            (
+                "ERR The user executing the script can't run this command or subcommand",
+                Denied,
+                "ACL SETUSER shop",
+            ),
+            (
+                "ERR ACL failure in script: User shop has no permissions to run the 'get' command",
+                Denied,
+                "ACL SETUSER shop",
             ),
             ("WRONGTYPE Operation against a key", Conflict, "\"key_prefix\""),
             ("CROSSSLOT Keys in request don't hash to the same slot", Unsupported, ""),

@@ -146,8 +146,11 @@ impl Link {
             let said = errors::said(&error);
             match step {
                 Step::LogIn => {
-                    // A server that does not know the command repeats its arguments.
                     let said = match &password {
+                        // It repeats the arguments, or a part of them.
+                        Some(_) if said.contains("unknown command") => {
+                            "ERR unknown command 'AUTH'".to_owned()
+                        }
                         Some(secret) if !secret.reveal().is_empty() => {
                             said.replace(secret.reveal(), "***")
                         }

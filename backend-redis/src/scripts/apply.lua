@@ -1,5 +1,6 @@
 -- Applies a batch. Behind what `begin` wants: the new number, how many integers, floats and others there
--- are, how many of each group there are, the lease, whether there are live numbers, the client's name;
+-- are, how many of each group there are, the lease, whether there are live numbers and kept ones (two
+-- digits), the client's name;
 -- then the integers (cell, amount), the floats (first byte, last byte, amount) and the others (what,
 -- group and three more).
 local refusal = begin()
@@ -17,6 +18,10 @@ local first_other = first_float + floats * 3
 local now = call('TIME')
 local now_ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
 local refused, undo, undo_at = {}, {}, {}
+
+-- Whether what was set then replaces what was set before. A time to come was written when the clock was
+-- wrong.
+local function is_later(stamp, before) return stamp >= before or before > now_ms end
 
 local function refuse(group, why)
   if not refused[group] then refused[group] = why end
@@ -84,7 +89,7 @@ for a = first_other, first_other + (others - 1) * 5, 5 do
     call('SETRANGE', CELLS, first, struct.pack('>d', sum))
   elseif what == 'S' then
     local stamp = math.max(now_ms - tonumber(ARGV[a + 4]), 1)
-    if stamp >= struct.unpack('>I8', save(first, first + 15), 9) then
+    if is_later(stamp, struct.unpack('>I8', save(first, first + 15), 9)) then
       call('SETRANGE', CELLS, first, ARGV[a + 3] .. pack(stamp))
     end
   end
@@ -150,7 +155,8 @@ local function make(key)
   made[key] = true
   local whose = try('HGET', key, '')
   if whose and whose:sub(1, 8) == incarnation() then return end
-  if key == LIVE and ARGV[16] == '1' then lost = 1 end
+  local place = key == LIVE and 1 or 2
+  if ARGV[16]:sub(place, place) == '1' then lost = 1 end
   -- First: an owner without a key is found and forgotten, a key without an owner is not found.
   if try('SADD', OWNERS, ARGV[18]) == 1 then put(OWNER_COUNT, cell(OWNER_COUNT) + 1) end
   if whose then try('UNLINK', key) end
@@ -171,7 +177,7 @@ local function keep_others()
       make(key)
       local stamp = math.max(now_ms - tonumber(ARGV[a + 4]), 1)
       local before = try('HGET', key, ARGV[a + 2])
-      if not before or stamp >= struct.unpack('>I8', before, 10) then
+      if not before or is_later(stamp, struct.unpack('>I8', before, 10)) then
         try('HSET', key, ARGV[a + 2], ARGV[a + 3] .. pack(stamp))
       end
     end

@@ -2,7 +2,7 @@
 local CELLS, NAMES, FAMILIES, NOTES, CLIENTS, OWNERS, CHANGES, SPARE, KEPT, LIVE = unpack(KEYS)
 local MAGIC, HEADER = 'pytheus\1', 128
 local LENGTH, FREE, GENERATION, STAMP, FAMILY_COUNT, NEXT_FAMILY = 2, 3, 4, 5, 6, 7
-local NOTE_COUNT, CLIENT_COUNT, OWNER_COUNT, VERSION, SHARDS = 8, 9, 10, 11, 12
+local NOTE_COUNT, CLIENT_COUNT, OWNER_COUNT, VERSION, SHARDS, SWEPT = 8, 9, 10, 11, 12, 13
 local ZERO, UNUSED = string.rep('\0', 8), string.rep('\255', 8)
 local call = redis.call
 local head = ''
@@ -58,9 +58,11 @@ local function foreign()
 end
 
 local function wipe()
-  for _, id in ipairs(call('SRANDMEMBER', OWNERS, 500)) do
-    call('UNLINK', of_client('kept', id), of_client('live', id))
-  end
+  repeat
+    local some = call('SRANDMEMBER', OWNERS, 500)
+    for _, id in ipairs(some) do call('UNLINK', of_client('kept', id), of_client('live', id)) end
+    if #some > 0 then call('SREM', OWNERS, unpack(some)) end
+  until #some == 0
   call('UNLINK', CELLS, NAMES, FAMILIES, NOTES, CLIENTS, OWNERS, CHANGES, SPARE)
 end
 

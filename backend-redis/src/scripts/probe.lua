@@ -15,6 +15,7 @@ for _, words in ipairs({
   local reply = redis.pcall(unpack(words))
   local problem = type(reply) == 'table' and reply.err or ''
   local is_denied = problem:find('NOPERM') or problem:find('The user executing the script')
+    or problem:find('ACL failure in script')
   if is_denied and not seen[words[1]] then
     seen[words[1]] = true
     denied[#denied + 1] = words[1]

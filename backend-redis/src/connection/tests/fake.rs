@@ -24,13 +24,14 @@ fn server(answers: Vec<impl Into<String>>) -> String {
 
 #[test]
 fn a_server_that_repeats_the_password_does_not_get_it_into_an_error() {
-    let said = "-ERR unknown command 'AUTH', with args beginning with: 'hunter2' \r\n+OK\r\n";
+    // It cuts what is long.
+    let said = "-ERR unknown command 'AUTH', with args beginning with: 'hunt\r\n+OK\r\n";
     let url = server(vec![said]);
     let url = url.replace("redis://", "redis://:hunter2@");
     let error = open(&url, "").unwrap_err();
     assert_eq!(error.kind, Denied);
-    assert!(error.message.contains("with args beginning with: '***'"), "{error}");
-    assert!(!format!("{error:?}").contains("hunter"), "{error:?}");
+    assert!(error.message.contains("unknown command 'AUTH'"), "{error}");
+    assert!(!format!("{error:?}").contains("hunt"), "{error:?}");
 }
 
 #[test]

@@ -14,8 +14,10 @@ fn a_server_that_stands_still_is_waited_for_as_long_as_the_time_out_says() {
     let error = connection.ask(&["INCR k"; 20]).unwrap_err();
     let took = begun.elapsed();
     assert_eq!(error.kind, TimedOut);
-    let message =
-        format!("no answer from 127.0.0.1:{} within 500ms (option \"timeout\")", server.port());
+    let message = format!(
+        "no answer from 127.0.0.1:{} within 500ms (option \"timeout\"), for INCR on \"k\"",
+        server.port()
+    );
     assert_eq!(error.message, message);
     assert!((TIMEOUT..10 * TIMEOUT).contains(&took), "{took:?}");
 
