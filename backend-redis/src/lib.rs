@@ -20,6 +20,7 @@ mod config;
 mod connection;
 mod dictionary;
 mod errors;
+mod hashes;
 mod layout;
 mod members;
 mod places;

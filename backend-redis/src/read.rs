@@ -2,6 +2,7 @@
 
 use crate::connection::Connection;
 use crate::errors::makes_no_sense;
+use crate::hashes::{self, Fields};
 use crate::layout::{self, CELL, Entry, Reference};
 use crate::places::Places;
 use crate::plan::offset;
@@ -17,8 +18,6 @@ use std::time::Duration;
 const CHUNK: u64 = 256 * 1024;
 /// Cells that nobody asked for are read along if that saves a range.
 const GAP: u64 = 4 * 1024;
-/// So many fields of a hash are read by one call.
-const PAGE: usize = 200;
 /// So often a shard is read again that was changed meanwhile.
 const TRIES: usize = 16;
 
@@ -96,9 +95,9 @@ impl Shard {
         connection: &mut Connection,
         into: &mut Contents,
     ) -> Result<(), BackendError> {
-        for pair in scan(connection, self, self.keys.families())?.chunks_exact(2) {
+        for (name, value) in hashes::read(connection, &self.keys, self.keys.families())? {
             let (_, family) =
-                parse_family(&pair[0], &pair[1]).ok_or_else(|| makes_no_sense("a family"))?;
+                parse_family(&name, &value).ok_or_else(|| makes_no_sense("a family"))?;
             into.describe(&family.name, &family.identity, &family.details);
         }
         Ok(())
@@ -109,9 +108,8 @@ impl Shard {
             return Ok(());
         }
         let mut families = HashMap::new();
-        for pair in scan(connection, self, self.keys.families())?.chunks_exact(2) {
-            let (name, value) = (&pair[0], &pair[1]);
-            let family = parse_family(name, value);
+        for (name, value) in hashes::read(connection, &self.keys, self.keys.families())? {
+            let family = parse_family(&name, &value);
             let (id, family) = family.ok_or_else(|| makes_no_sense("a family"))?;
             families.insert(id, family);
         }
@@ -251,12 +249,12 @@ impl Shard {
         garbage: &mut Garbage,
     ) -> Result<Vec<(Reference, Vec<u8>)>, BackendError> {
         let mut notes = Vec::new();
-        for pair in scan(connection, self, self.keys.notes())?.chunks_exact(2) {
-            let of = layout::take_reference(&pair[0]).ok_or_else(|| makes_no_sense("a text"))?;
+        for (field, text) in hashes::read(connection, &self.keys, self.keys.notes())? {
+            let of = layout::take_reference(&field).ok_or_else(|| makes_no_sense("a text"))?;
             if self.dictionary.is_alive(of) {
-                notes.push((of, pair[1].clone()));
+                notes.push((of, text));
             } else if of.entry < self.dictionary.len() {
-                garbage.notes.push(pair[0].clone());
+                garbage.notes.push(field);
             }
         }
         Ok(notes)
@@ -271,24 +269,25 @@ impl Shard {
         pipeline.cmd("TIME").cmd("SMEMBERS").arg(self.keys.owners());
         let replies = scripts::plain(connection, &self.keys, &pipeline)?;
         let now = server_time(&replies)?;
-        let mut owned = Vec::new();
+        let mut owners = Vec::new();
         for owner in array(replies.get(1))? {
-            let owner = String::from_utf8_lossy(bytes(Some(owner))?).into_owned();
-            let mut found = false;
-            for what in ["kept", "live"] {
-                let fields = scan(connection, self, &self.keys.of_client(what, &owner))?;
-                found |= !fields.is_empty();
-                self.take_owned(&fields, now, &mut owned);
-            }
-            if !found {
+            owners.push(String::from_utf8_lossy(bytes(Some(owner))?).into_owned());
+        }
+        let keys_of = |owner| ["kept", "live"].map(|what| self.keys.of_client(what, owner));
+        let keys: Vec<String> = owners.iter().flat_map(|owner| keys_of(owner)).collect();
+        let hashes = hashes::read_all(connection, &self.keys, &keys)?;
+        let mut owned = Vec::new();
+        for (owner, hashes) in owners.into_iter().zip(hashes.chunks_exact(2)) {
+            hashes.iter().for_each(|fields| self.take_owned(fields, now, &mut owned));
+            if hashes.iter().all(Vec::is_empty) {
                 garbage.owners.push(owner);
             }
         }
         Ok(owned)
     }
 
-    fn take_owned(&self, fields: &[Vec<u8>], now_ms: u64, owned: &mut Vec<Owned>) {
-        let whose = fields.chunks_exact(2).find(|pair| pair[0].is_empty()).map(|pair| &pair[1]);
+    fn take_owned(&self, fields: &Fields, now_ms: u64, owned: &mut Vec<Owned>) {
+        let whose = fields.iter().find(|(field, _)| field.is_empty()).map(|(_, whose)| whose);
         let Some((client, name)) = whose.and_then(|whose| {
             let (incarnation, rest) = whose.split_first_chunk::<8>()?;
             let (client, name) = rest.split_first_chunk::<16>()?;
@@ -298,9 +297,9 @@ impl Shard {
         }) else {
             return;
         };
-        for pair in fields.chunks_exact(2) {
+        for (field, value) in fields {
             let (Some(of), Some((value, stamp))) =
-                (layout::take_reference(&pair[0]), parse_owned(&pair[1]))
+                (layout::take_reference(field), parse_owned(value))
             else {
                 continue;
             };
@@ -421,32 +420,4 @@ fn server_time(replies: &[Value]) -> Result<u64, BackendError> {
         text.ok_or_else(|| makes_no_sense("the server's time"))
     };
     Ok(number(0)? * 1000 + number(1)? / 1000)
-}
-
-/// The fields and values of a hash, page by page; each once.
-fn scan(
-    connection: &mut Connection,
-    shard: &Shard,
-    key: &str,
-) -> Result<Vec<Vec<u8>>, BackendError> {
-    let mut all = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    let mut cursor = b"0".to_vec();
-    loop {
-        let mut pipeline = Pipeline::with_capacity(1);
-        pipeline.cmd("HSCAN").arg(key).arg(&cursor).arg("COUNT").arg(PAGE);
-        let replies = scripts::plain(connection, &shard.keys, &pipeline)?;
-        let reply = array(replies.first())?;
-        for pair in array(reply.get(1))?.chunks_exact(2) {
-            let field = bytes(pair.first())?;
-            if seen.insert(field.to_vec()) {
-                all.push(field.to_vec());
-                all.push(bytes(pair.get(1))?.to_vec());
-            }
-        }
-        cursor = bytes(reply.first())?.to_vec();
-        if cursor == b"0" {
-            return Ok(all);
-        }
-    }
 }

@@ -234,3 +234,34 @@ fn what_was_set_when_the_clock_was_ahead_does_not_stay_for_ever() {
     sender.apply(&[set(level, Owner::Everyone, 2.0, 1), set(level, Owner::Client, 2.0, 1)]);
     assert_eq!(read(&mut sender), (two, two));
 }
+
+#[test]
+fn numbers_of_many_clients_and_of_many_series_are_all_read() {
+    const CLIENTS: u32 = 600;
+    const SERIES: u32 = 1000;
+    let server = Server::start();
+    let labels: Vec<String> = (0..SERIES).map(|n| n.to_string()).collect();
+    let level = |n: u32| series(n, "level", &labels[n as usize], GAUGE);
+    let mut sender = Sender::new(&server);
+    sender.apply(&[describe("level")]);
+    for chunk in (0..SERIES).collect::<Vec<_>>().chunks(200) {
+        let changes: Vec<_> =
+            chunk.iter().map(|n| set(level(*n), Owner::Client, f64::from(*n), 0)).collect();
+        sender.apply(&changes);
+    }
+    for n in 0..CLIENTS {
+        let mut next = Sender::with(sender.store);
+        next.apply(&[set(level(0), Owner::LiveClient, f64::from(n), 0)]);
+        sender = next;
+    }
+    let contents = sender.read();
+    let look = contents.look("level", "0").unwrap();
+    let sum: f64 = look.owned.iter().map(|owned| owned.3.as_f64()).sum();
+    assert_eq!(look.owned.len(), CLIENTS as usize + 1);
+    assert_eq!(sum, f64::from(CLIENTS * (CLIENTS - 1) / 2));
+    for n in 1..SERIES {
+        let look = contents.look("level", &labels[n as usize]).unwrap();
+        assert_eq!(look.owned.len(), 1, "{n}");
+        assert_eq!(look.owned[0].3, Amount::Float(f64::from(n)));
+    }
+}
