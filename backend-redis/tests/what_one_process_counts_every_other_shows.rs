@@ -220,6 +220,43 @@ fn labels_named_in_another_order_are_the_same_series() {
 }
 
 /// Something of every kind, with all that can be said about it.
+#[test]
+fn gauges_are_told_apart_by_the_label_and_the_names_that_were_configured() {
+    let server = Server::start();
+    let open = |name: &str| {
+        let mut config = slow();
+        config.gauge_label = "worker".to_owned();
+        let registry = registry(&server.unix_url(), name, &config);
+        let busy = registry.gauge("busy", "d").mode(GaugeMode::LiveAll).label_names(["queue"]);
+        (busy.register().unwrap().with(["mail"]), registry)
+    };
+    let ((one, first), (other, second)) = (open("one"), open("other"));
+    one.set(1);
+    other.set(2);
+    first.flush_blocking().unwrap();
+    let value = |name| second.value("busy", [("queue", "mail"), ("worker", name)]).unwrap();
+    assert_eq!((value("one"), value("other")), (Some(1.0), Some(2.0)));
+}
+
+#[test]
+fn registries_with_different_prefixes_share_no_value() {
+    let server = Server::start();
+    let open = |prefix: &str| {
+        let redis = Redis::open_with(&server.unix_url(), &slow()).unwrap();
+        let registry = Registry::builder(redis).prefix(prefix).build().unwrap();
+        (registry.counter("hits_total", "d").register().unwrap(), registry)
+    };
+    let ((shop, first), (desk, second)) = (open("shop"), open("desk"));
+    shop.inc();
+    desk.inc_by(5);
+    first.flush_blocking().unwrap();
+    // One page shows the server, whoever asks for it; but no value is another's.
+    for (name, count) in [("shop_hits_total", 1.0), ("desk_hits_total", 5.0)] {
+        assert_eq!(value(&second, name), Some(count));
+    }
+    assert_eq!(value(&second, "hits_total"), None);
+}
+
 fn fill(registry: &Registry) {
     let sizes = registry.counter("sent_bytes_total", "Bytes\nthat were \"sent\"").unit("bytes");
     let sizes = sizes.label_names(["to", "by"]).register().unwrap();
