@@ -39,11 +39,10 @@ fn worked(server: &Server) -> f64 {
 fn many_clients_leave_the_server_time_for_others() {
     let wanted = short_or_long(50, 2000);
     let rounds = short_or_long(2, 6);
+    let clients = wanted;
     // Beside those of the test itself.
-    let clients = wanted.min(most_files().saturating_sub(64));
-    if clients < wanted {
-        println!("{wanted} clients need more open files than {}", most_files());
-    }
+    let files = wanted + 64;
+    assert!(most_files() >= files, "the limit of open files is too low: `ulimit -n {files}`");
     let server = Server::start_with(&["--maxclients", "4000"]);
     let labels: Vec<String> = (0..SERIES).map(|n| format!("path=\"/orders/{n}\"")).collect();
     let labels = &labels;
