@@ -6,7 +6,8 @@ mod workload;
 use pytheus_test_servers::Server;
 use std::time::{Duration, Instant};
 use workload::{
-    Application, Load, Page, Truth, assert_same, options, page, page_of, short_or_long, whole_page,
+    Application, Load, Page, Truth, assert_same, options, own, page, page_of, short_or_long,
+    whole_page,
 };
 
 #[test]
@@ -101,9 +102,9 @@ fn a_copy_from_before_the_window_never_exceeds_the_truth_and_the_gap_is_shown() 
             assert!(told >= gaps + applications.len() as u64, "{window}: {told} after {gaps}");
             gaps = told;
             for application in &applications {
-                let own = whole_page(&application.registry).expect("a page");
+                let page = whole_page(&application.registry).expect("a page");
                 let told = application.redis.status().gaps as f64;
-                assert_eq!(own["pytheus_store_gaps_total"], told);
+                assert_eq!(own(&page, "pytheus_store_gaps_total"), told);
             }
             // What is lost is lost once: from here on every update counts.
             lost = now.iter().map(|(sample, is)| (sample.clone(), is - shown[sample])).collect();

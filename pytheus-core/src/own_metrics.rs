@@ -72,6 +72,21 @@ impl OwnMetrics {
         Self { families: own.into_iter() }
     }
 
+    /// The same, each series with one label more: who tells it, where several do on one page after the
+    /// other.
+    pub(crate) fn told_by(self, label: &str, who: &str) -> Self {
+        let mut families: Vec<_> = self.families.collect();
+        for (desc, series) in &mut families {
+            let Some(names) = &mut desc.identity.label_names else { continue };
+            if names.iter().any(|name| name == label) {
+                continue;
+            }
+            names.push(label.to_owned());
+            series.iter_mut().for_each(|(labels, _)| labels.push(label, who));
+        }
+        Self { families: families.into_iter() }
+    }
+
     /// These and more.
     pub(crate) fn and(self, more: impl IntoIterator<Item = OwnFamily>) -> Self {
         let mut families: Vec<_> = self.families.chain(more).collect();

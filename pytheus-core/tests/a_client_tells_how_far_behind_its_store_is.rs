@@ -16,7 +16,9 @@ fn lag_batches_failures_refusals_and_gaps_are_told() {
     let mut options = calm(&clock);
     options.at_scrape = Unavailable::GoOn;
     let member = Member::with(&server, options);
-    let own = |name: &str| member.value(&format!("pytheus_store_{name}"), []);
+    // Every client tells its own.
+    let pid = std::process::id().to_string();
+    let own = |name: &str| member.value(&format!("pytheus_store_{name}"), [("pid", pid.as_str())]);
     let status = || member.backend.status();
     let hits = member.registry.counter("hits_total", "d").label_names(["n"]).register().unwrap();
     member.flush().unwrap();
@@ -24,7 +26,8 @@ fn lag_batches_failures_refusals_and_gaps_are_told() {
     assert_eq!(own("failures_total"), Some(0.0));
     assert_eq!(own("refused_total"), None);
     assert_eq!(own("gaps_total"), None);
-    assert_eq!(own("unavailable"), None);
+    let unavailable = || member.value("pytheus_store_unavailable", []);
+    assert_eq!(unavailable(), None);
     hits.with(["a"]).inc();
     clock.advance(Duration::from_secs(3));
     assert_eq!(status().lag, Duration::from_secs(3));
@@ -35,12 +38,12 @@ fn lag_batches_failures_refusals_and_gaps_are_told() {
     hits.with(["a"]).inc();
     clock.advance(Duration::from_secs(2));
     assert_eq!(own("lag_seconds"), Some(2.0));
-    assert_eq!(own("unavailable"), Some(1.0));
+    assert_eq!(unavailable(), Some(1.0));
     assert_eq!(own("unacknowledged_changes"), Some(1.0));
     assert_eq!(own("failures_total"), Some(4.0));
     server.trouble(|trouble| trouble.is_away = false);
     assert_eq!(own("unacknowledged_changes"), Some(0.0));
-    assert_eq!(own("unavailable"), None);
+    assert_eq!(unavailable(), None);
 
     server.trouble(|trouble| trouble.refuse = Some("b".to_owned()));
     hits.with(["b"]).inc();

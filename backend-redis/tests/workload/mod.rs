@@ -58,6 +58,13 @@ pub fn whole_page(registry: &Registry) -> Result<Page, BackendError> {
         .collect())
 }
 
+/// What the process that shows the page tells about itself.
+#[track_caller]
+pub fn own(page: &Page, name: &str) -> f64 {
+    let mut samples = page.iter().filter(|(sample, _)| sample.split('{').next() == Some(name));
+    *samples.next().unwrap_or_else(|| panic!("no {name} in {page:?}")).1
+}
+
 /// What somebody who counts nothing sees.
 pub fn page_of(url: &str, config: &RedisConfig) -> Page {
     let registry = Registry::new(Redis::open_with(url, config).expect("a server"));

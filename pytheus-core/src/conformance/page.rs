@@ -164,7 +164,18 @@ pub(super) fn shows<const N: usize>(
 /// What the library itself says about `family`, in one of its own counters; 0 if nothing.
 #[track_caller]
 pub(super) fn told(registry: &Registry, own: &str, family: &str) -> f64 {
-    ok(registry.value(own, [("family", family)]), "a collection").unwrap_or_default()
+    // Where each process tells its own, there is a label more.
+    let family = format!("family={family:?}");
+    let page = Page::of(registry);
+    let of_family = page.families.iter().filter(|shown| shown.desc.identity.name == own);
+    let series = of_family.flat_map(|shown| &shown.series);
+    let series = series.filter(|series| series.labels.split(',').any(|pair| pair == family));
+    series
+        .map(|series| match series.value {
+            Reading::Counter(total) => total.as_f64(),
+            _ => 0.0,
+        })
+        .sum()
 }
 
 /// The counter of refused amounts.

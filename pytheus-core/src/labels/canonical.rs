@@ -91,6 +91,11 @@ impl LabelsBuf {
         Self { canonical }
     }
 
+    /// Appends one more. The name is not validated here.
+    pub(crate) fn push(&mut self, name: &str, value: &str) {
+        push_pair(&mut self.canonical, name, value);
+    }
+
     /// The labels, borrowed.
     pub fn as_labels(&self) -> Labels<'_> {
         Labels { canonical: &self.canonical }

@@ -8,7 +8,9 @@
 //! - `pytheus_store_unavailable`: 1 where a scrape shows this process alone, because the store could not
 //!   be reached.
 //!
-//! They are there once a batch was sent or failed.
+//! They are there once a batch was sent or failed. Each process shows its own, so they bear the label that
+//! tells gauges of several clients apart: a page that now one process answers and now another shows no
+//! counter that goes backwards.
 
 use super::shared::Shared;
 use crate::backend::{Collection, Visit};
@@ -20,7 +22,8 @@ use crate::visit::{FamilyDesc, Identity, Kind, Number, Stop, Value, Visitor};
 pub(super) fn metrics(shared: &Shared) -> OwnMetrics {
     let OwnEvents { families, lost } = shared.engine.own_events();
     let families = families.iter().map(|(name, events)| (name.as_str(), *events));
-    OwnMetrics::new(families, lost).and(of_store(shared))
+    let own = OwnMetrics::new(families, lost).and(of_store(shared));
+    own.told_by(&shared.options.client_label, &shared.options.name())
 }
 
 fn of_store(shared: &Shared) -> Vec<OwnFamily> {
@@ -86,7 +89,8 @@ pub(super) fn view(shared: &Shared) -> Collection {
         ),
         vec![(LabelsBuf::default(), Number::Int(1))],
     );
-    let own = OwnMetrics::new(std::iter::empty(), 0).and(of_store(shared)).and([mark]);
+    // The mark is about the page, not told by this client alone.
+    let own = metrics(shared).and([mark]);
     let engine = crate::Storage::striped(shared.engine.clone()).collect();
     Collection::new(OwnView { engine, own })
 }
@@ -99,7 +103,7 @@ struct OwnView {
 impl Visit for OwnView {
     fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Stop> {
         let mut own = self.own.clone();
-        self.engine.visit(&mut Merge { own: &mut own, visitor })?;
+        self.engine.visit(&mut Merge { own: &mut own, visitor, is_engines_own: false })?;
         own.visit_rest(visitor)
     }
 }
@@ -107,15 +111,21 @@ impl Visit for OwnView {
 struct Merge<'a> {
     own: &'a mut OwnMetrics,
     visitor: &'a mut dyn Visitor,
+    /// What the engine tells about itself is among `own`.
+    is_engines_own: bool,
 }
 
 impl Visitor for Merge<'_> {
     fn family(&mut self, family: &FamilyDesc) -> Result<(), Stop> {
+        self.is_engines_own = family.identity.name.starts_with("pytheus_");
+        if self.is_engines_own {
+            return Ok(());
+        }
         self.own.visit_before(&family.identity.name, self.visitor)?;
         self.visitor.family(family)
     }
 
     fn series(&mut self, labels: Labels<'_>, value: &Value<'_>) -> Result<(), Stop> {
-        self.visitor.series(labels, value)
+        if self.is_engines_own { Ok(()) } else { self.visitor.series(labels, value) }
     }
 }
