@@ -79,6 +79,22 @@ fn a_segment_of_ones_own_keeps_what_earlier_demos_counted() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn workers_that_meet_on_a_server_count_exactly_what_they_answered() -> Outcome {
+    let server = pytheus_test_servers::Server::start();
+    let (page, verdict) = demo(&["--backend", &server.url(), "--workers", "3"])?;
+    // Whoever is killed takes along what it did not tell, so nobody is.
+    assert!(verdict.contains("; 3 workers, 1 sent home, "), "{verdict}");
+    assert!(page.contains(", ended: exit status: 0; now it is "), "{page}");
+    assert_eq!(number(&verdict, " counted, "), Some(counted(&page)), "{verdict}");
+    assert_eq!(value(&page, "shop_worker_processes"), Some(3.0), "{page}");
+    // The next one goes on with what is there.
+    let (second, verdict) = demo(&["--backend", &server.url(), "--workers", "1"])?;
+    let in_second = number(&verdict, " counted, ").ok_or("no number")?;
+    assert_eq!(counted(&second), counted(&page) + in_second, "{verdict}");
+    Ok(())
+}
+
 /// The file that a demo says it keeps its metrics in.
 #[cfg(target_os = "linux")]
 fn segment_of(printed: &str) -> Result<&Path, Box<dyn Error>> {

@@ -24,6 +24,16 @@ struct Post {
     /// The process that serves, or the last one that did.
     pid: watch::Receiver<u32>,
     kill: Arc<Notify>,
+    send_home: Arc<Notify>,
+}
+
+/// How a worker leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// Killed, at whatever it does.
+    Killed,
+    /// Having finished what it had begun, and told what it had counted.
+    SentHome,
 }
 
 impl Crew {
@@ -40,11 +50,17 @@ impl Crew {
         let mut crew = Self { posts: Vec::new(), keepers: JoinSet::new(), closing };
         for (number, worker) in (1..).zip(workers) {
             let (says, pid) = watch::channel(worker.pid());
-            let kill = Arc::new(Notify::new());
+            let (kill, send_home) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
             let mut closing = crew.closing.subscribe();
-            let keeper = Keeper { number, job: job.clone(), says, kill: kill.clone() };
+            let keeper = Keeper {
+                number,
+                job: job.clone(),
+                says,
+                kill: kill.clone(),
+                send_home: send_home.clone(),
+            };
             crew.keepers.spawn(async move { keeper.keep(worker, &mut closing).await });
-            crew.posts.push(Post { pid, kill });
+            crew.posts.push(Post { pid, kill, send_home });
         }
         Ok(crew)
     }
@@ -53,13 +69,16 @@ impl Crew {
         self.posts.len()
     }
 
-    /// Kills the worker that is this process, and waits until another one serves in its place. Gives the
-    /// new one.
-    pub(crate) async fn kill(&self, pid: u32) -> Result<u32, AnyError> {
+    /// Has the worker that is this process leave, and waits until another one serves in its place. Gives
+    /// the new one.
+    pub(crate) async fn replace(&self, pid: u32, leave: Leave) -> Result<u32, AnyError> {
         let post = self.posts.iter().find(|post| *post.pid.borrow() == pid);
         let post = post.ok_or_else(|| format!("no worker is process {pid}"))?;
         let mut now = post.pid.clone();
-        post.kill.notify_one();
+        match leave {
+            Leave::Killed => post.kill.notify_one(),
+            Leave::SentHome => post.send_home.notify_one(),
+        }
         Ok(*now.wait_for(|now| *now != pid).await?)
     }
 
@@ -79,6 +98,7 @@ struct Keeper {
     job: Arc<Job>,
     says: watch::Sender<u32>,
     kill: Arc<Notify>,
+    send_home: Arc<Notify>,
 }
 
 impl Keeper {
@@ -88,18 +108,20 @@ impl Keeper {
         closing: &mut watch::Receiver<bool>,
     ) -> Result<(), AnyError> {
         loop {
+            let pid = worker.pid();
             let status = tokio::select! {
                 status = worker.ended() => status?,
                 () = self.kill.notified() => {
                     worker.kill()?;
                     continue;
                 }
+                () = self.send_home.notified() => worker.end().await?,
                 () = said(closing) => {
                     worker.end().await?;
                     return Ok(());
                 }
             };
-            let (number, pid) = (self.number, worker.pid());
+            let number = self.number;
             worker = tokio::select! {
                 worker = self.replacement() => worker,
                 () = said(closing) => return Ok(()),

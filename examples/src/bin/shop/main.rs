@@ -20,6 +20,7 @@ mod store;
 mod warehouse;
 mod worker;
 
+use crew::Leave;
 use options::{Asked, Mistake, Options};
 use pytheus::{Backend, ConfigError, Registry};
 use staff::Staff;
@@ -107,6 +108,9 @@ fn connect(url: Option<&str>) -> Result<Arc<dyn Backend>, ConfigError> {
 fn run(options: Options, backend: Arc<dyn Backend>, workers: u16) -> Result<bool, AnyError> {
     let listener = server::listen(&options.listen)?;
     let address = listener.local_addr()?;
+    // In memory, what was counted is there at once; a server is told from time to time.
+    let is_memory = ["local", "shm"].contains(&backend.name());
+    let leave = if is_memory { Leave::Killed } else { Leave::SentHome };
     let registry = Registry::builder(backend).prefix("shop").build()?;
     let well = Runtime::new()?.block_on(async {
         let stop = server::asked_to_stop()?;
@@ -116,7 +120,7 @@ fn run(options: Options, backend: Arc<dyn Backend>, workers: u16) -> Result<bool
         };
         let well = match options.demo {
             Some(time) => tokio::select! {
-                well = demo::run(address, &staff, time) => well,
+                well = demo::run(address, &staff, leave, time) => well,
                 () = stop => Err("the demo was stopped".into()),
             },
             None => {
@@ -155,6 +159,8 @@ fn worker(url: Option<&str>) -> ExitCode {
     let work = || -> Result<bool, AnyError> {
         let registry = Registry::builder(backend).prefix("shop").build()?;
         let store = Arc::new(Store::open(registry.clone())?);
+        // The others' pages show its stock from its first customer on.
+        registry.flush_blocking()?;
         Runtime::new()?.block_on(worker::work(store))?;
         registry.close_blocking()?;
         Ok(true)

@@ -15,8 +15,9 @@ usage: shop [--listen ADDRESS] [--backend URL] [--workers N] [--demo | --demo-se
                      (PYTHEUS_BACKEND, PYTHEUS_BACKEND_CONFIG), and without that it is local:,
                      in a demo a segment of its own in /dev/shm
   --workers N        how many processes serve (1, in a demo 4); with local: no more than one
-  --demo             drives itself over TCP for five seconds, kills one of its workers, scrapes
-                     itself, and checks that what was counted is what was answered
+  --demo             drives itself over TCP for five seconds, kills one of its workers (with redis:
+                     sends it home, since it may lose what it did not tell yet), scrapes itself,
+                     and checks that what was counted is what was answered
   --demo-seconds N   the same for N seconds
   --help             this text
 

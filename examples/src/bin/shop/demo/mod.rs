@@ -1,5 +1,9 @@
 //! The shop as its own customer: visitors order over TCP, a worker is killed in the middle, somebody
 //! scrapes meanwhile, and in the end what was counted must be what was answered.
+//!
+//! Where a server is told from time to time, whoever is killed takes along what it had not told yet, so a
+//! worker is sent home there; and a page may be an interval behind the workers that did not answer for
+//! it, so the last one is waited for.
 
 mod client;
 mod ledger;
@@ -7,7 +11,7 @@ mod notice;
 mod page;
 mod visitor;
 
-use crate::crew::Crew;
+use crate::crew::{Crew, Leave};
 use crate::staff::Staff;
 use crate::{AnyError, say};
 use client::Client;
@@ -23,6 +27,8 @@ use tokio::time::Instant;
 /// How many visitors are in the shop at a time. Each waits for an answer before it asks again.
 const VISITORS: u64 = 4;
 const SCRAPE_EVERY: Duration = Duration::from_millis(200);
+/// Longer than the interval after which a server is told.
+const TOLD_WITHIN: Duration = Duration::from_secs(15);
 /// A worker that takes longer to be replaced will not be.
 const REPLACE_WITHIN: Duration = Duration::from_secs(20);
 
@@ -30,6 +36,7 @@ const REPLACE_WITHIN: Duration = Duration::from_secs(20);
 pub(crate) async fn run(
     address: SocketAddr,
     staff: &Staff,
+    leave: Leave,
     time: Duration,
 ) -> Result<bool, AnyError> {
     let (crew, workers) = match staff {
@@ -51,7 +58,7 @@ pub(crate) async fn run(
     let watcher = tokio::spawn(watch(address, end, notice.clone()));
     if let Some(crew) = crew {
         tokio::time::sleep(time / 2).await;
-        kill_one(crew, &notice).await?;
+        replace_one(crew, leave, &notice).await?;
     }
     let mut ledger = Ledger::default();
     for visitor in visitors {
@@ -60,18 +67,26 @@ pub(crate) async fn run(
     ledger.close(notice.killed());
     let scrapes = watcher.await??;
 
-    let after = scrape(address).await?;
+    let mut after = scrape(address).await?;
+    let deadline = Instant::now() + TOLD_WITHIN;
+    while leave == Leave::SentHome
+        && !ledger.differences(&before, &after).is_empty()
+        && Instant::now() < deadline
+    {
+        tokio::time::sleep(SCRAPE_EVERY).await;
+        after = scrape(address).await?;
+    }
     say(&after.text)?;
-    Verdict { ledger, before, after, scrapes, workers, killed: notice.killed() }.say()
+    Verdict { ledger, before, after, scrapes, workers, leave, left: notice.killed() }.say()
 }
 
-/// Kills a worker that has much to do, and waits until there is another one.
-async fn kill_one(crew: &Crew, notice: &Notice) -> Result<(), AnyError> {
+/// Has a worker leave that has much to do, and waits until there is another one.
+async fn replace_one(crew: &Crew, leave: Leave, notice: &Notice) -> Result<(), AnyError> {
     let victim = notice.answered_last().ok_or("nobody was answered in half of the time")?;
     notice.kill(victim);
-    match tokio::time::timeout(REPLACE_WITHIN, crew.kill(victim)).await {
+    match tokio::time::timeout(REPLACE_WITHIN, crew.replace(victim, leave)).await {
         Ok(replaced) => replaced.map(|_| ()),
-        Err(late) => Err(format!("process {victim} was killed and not replaced: {late}").into()),
+        Err(late) => Err(format!("process {victim} left and was not replaced: {late}").into()),
     }
 }
 
@@ -120,17 +135,18 @@ struct Verdict {
     after: Page,
     scrapes: u64,
     workers: usize,
-    killed: Option<u32>,
+    leave: Leave,
+    left: Option<u32>,
 }
 
 impl Verdict {
     fn say(&self) -> Result<bool, AnyError> {
-        let Self { ledger, before, after, scrapes, workers, killed } = self;
+        let Self { ledger, before, after, scrapes, workers, leave, left } = self;
         let mut wrong = ledger.differences(before, after);
         wrong.extend(after.histograms_that_disagree());
         let lost = ledger.lost();
         // A visitor has one request in flight at a time.
-        let may_be_lost = if killed.is_some() { VISITORS as i64 } else { 0 };
+        let may_be_lost = if left.is_some() { VISITORS as i64 } else { 0 };
         if lost > may_be_lost {
             wrong.push(format!("{lost} requests without an answer, {may_be_lost} were in flight"));
         }
@@ -140,7 +156,7 @@ impl Verdict {
         let counted = |name: &str| after.total(name) - before.total(name);
         say(&format!(
             "{}: {} requests answered, {} counted, {lost} without an answer; \
-             {} orders answered, {} counted; in flight {}; {workers} {}, {} killed, {} answered; \
+             {} orders answered, {} counted; in flight {}; {workers} {}, {} {}, {} answered; \
              {} values compared, {} differ; {scrapes} scrapes meanwhile, no counter went backwards\n",
             if wrong.is_empty() { "OK" } else { "WRONG" },
             ledger.sure("shop_requests_total"),
@@ -149,7 +165,11 @@ impl Verdict {
             counted("shop_orders_total"),
             after.value("shop_requests_in_flight"),
             if *workers == 1 { "process" } else { "workers" },
-            usize::from(killed.is_some()),
+            usize::from(left.is_some()),
+            match leave {
+                Leave::Killed => "killed",
+                Leave::SentHome => "sent home",
+            },
             ledger.workers(),
             ledger.len(),
             wrong.len(),
