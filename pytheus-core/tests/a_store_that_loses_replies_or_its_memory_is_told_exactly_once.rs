@@ -300,6 +300,28 @@ fn gauges_of_live_clients_come_back_when_their_lease_ran_out() {
 }
 
 #[test]
+fn gauges_of_live_clients_stay_when_the_store_is_opened_anew() {
+    use pytheus_core::GaugeMode;
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let member = Member::on(&server, &clock);
+    let gauge = |name| member.registry.gauge(name, "d").mode(GaugeMode::LiveSum);
+    let set = gauge("set").register().unwrap();
+    let added = gauge("added").register().unwrap();
+    set.set(3);
+    added.add(4);
+    member.flush().unwrap();
+    server.trouble(|trouble| trouble.panic = Some("out of cheese"));
+    assert!(member.flush().is_err());
+    for _ in 0..20 {
+        member.flush().unwrap();
+        clock.advance(NOTICED);
+    }
+    assert_eq!(member.value("set", []), Some(3.0));
+    assert_eq!(member.value("added", []), Some(4.0));
+}
+
+#[test]
 fn what_is_idle_is_known_to_be_there_as_long_as_its_lease_is_renewed() {
     let clock = Arc::new(ManualClock::new());
     let server = Server::on(clock.clone());

@@ -39,8 +39,16 @@ pub(super) fn spawn<S: Store>(
     let builder = thread::Builder::new().name(format!("pytheus-{}", S::NAME));
     let run = move || {
         let client = Client::new("");
-        Flusher { open, store: None, client, due: None, refreshed: None, pause: None }
-            .run(&weak, first);
+        Flusher {
+            open,
+            store: None,
+            was_open: false,
+            client,
+            due: None,
+            refreshed: None,
+            pause: None,
+        }
+        .run(&weak, first);
     };
     let handle = builder.spawn(run).map_err(|error| {
         let message = "no thread can be made to write to the store";
@@ -52,6 +60,8 @@ pub(super) fn spawn<S: Store>(
 struct Flusher<S> {
     open: Arc<Open<S>>,
     store: Option<S>,
+    /// Whether another one was open before it in this process.
+    was_open: bool,
     client: Client,
     /// When to flush next.
     due: Option<Duration>,
@@ -234,6 +244,11 @@ impl<S: Store> Flusher<S> {
             ledger.set_shards(&self.client, store.shards());
         }
         ledger.is_new_child(&self.client);
+        if std::mem::replace(&mut self.was_open, true) {
+            // It has not seen what this client set before, so it could not keep that alive.
+            ledger.tell_all_again();
+            self.refreshed = None;
+        }
         drop(ledger);
         self.store = Some(store);
         Ok(())

@@ -42,6 +42,8 @@ pub(crate) struct State {
     pub(crate) forgotten: Vec<ClientId>,
     /// The greatest id of a series that came.
     pub(crate) greatest_id: u32,
+    /// Until when what belongs to a live client is kept.
+    leases: HashMap<u128, Duration>,
 }
 
 #[derive(Clone, Default)]
@@ -158,6 +160,7 @@ impl Server {
     pub(crate) fn forget_records(&self) {
         self.state(|state| {
             state.clients.clear();
+            state.leases.clear();
             for row in state.series.values_mut() {
                 row.owned.retain(|_, owned| !owned.is_live);
             }
@@ -165,7 +168,12 @@ impl Server {
     }
 
     pub(crate) fn connect(&self) -> Connection {
-        Connection { server: self.clone(), ids: HashMap::new() }
+        Connection {
+            server: self.clone(),
+            ids: HashMap::new(),
+            lease: Duration::from_secs(60),
+            live: HashMap::new(),
+        }
     }
 
     fn call<R>(&self, f: impl FnOnce(&mut State, bool) -> R) -> Result<R, BackendError> {
@@ -190,6 +198,9 @@ pub(crate) struct Connection {
     server: Server,
     /// Which series the ids mean that came.
     ids: HashMap<u32, (String, String)>,
+    lease: Duration,
+    /// The clients that set something that vanishes with them, and whether it did.
+    live: HashMap<u128, bool>,
 }
 
 fn away() -> BackendError {
@@ -197,6 +208,22 @@ fn away() -> BackendError {
 }
 
 impl State {
+    /// Drops what belongs to live clients whose leases are over.
+    fn expire(&mut self, now: Duration) {
+        let over: Vec<u128> =
+            self.leases.iter().filter(|(_, until)| **until < now).map(|(id, _)| *id).collect();
+        for id in over {
+            self.leases.remove(&id);
+            self.drop_live(id);
+        }
+    }
+
+    fn drop_live(&mut self, client: u128) {
+        for row in self.series.values_mut() {
+            row.owned.retain(|(id, _), owned| *id != client || !owned.is_live);
+        }
+    }
+
     fn call(&mut self) -> Result<bool, BackendError> {
         self.calls += 1;
         let every = |n: Option<usize>| n.is_some_and(|n| self.calls.is_multiple_of(n));
@@ -341,12 +368,30 @@ impl Store for Connection {
             }
         }
         let now = self.server.clock.elapsed();
-        self.server.call(|state, _| state.apply(batch, now))
+        let sets_live =
+            |change: &Change<'_>| matches!(change, Change::Set { owner: Owner::LiveClient, .. });
+        let id = batch.client.id.0;
+        let knows_live = self.live.contains_key(&id);
+        if batch.changes.iter().any(sets_live) {
+            self.live.entry(id).or_default();
+        }
+        let Self { server, live, lease, .. } = self;
+        server.call(|state, _| {
+            state.expire(now);
+            let receipt = state.apply(batch, now);
+            if receipt.holds.number == batch.number && live.contains_key(&id) {
+                let is_there = state.leases.contains_key(&id);
+                *live.entry(id).or_default() |= knows_live && !is_there;
+                state.leases.insert(id, now + *lease);
+            }
+            receipt
+        })
     }
 
     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError> {
         let now = self.server.clock.elapsed();
         self.server.call(|state, _| {
+            state.expire(now);
             for (family, (identity, details)) in &state.families {
                 into.describe(family, identity, details);
             }
@@ -367,15 +412,29 @@ impl Store for Connection {
         })
     }
 
-    async fn refresh(&mut self, client: &Client, _: Duration) -> Result<bool, BackendError> {
-        self.server.call(|state, _| {
-            if !std::mem::take(&mut state.trouble.has_expired) {
-                return true;
+    async fn refresh(&mut self, client: &Client, lease: Duration) -> Result<bool, BackendError> {
+        let now = self.server.clock.elapsed();
+        self.lease = lease;
+        let id = client.id.0;
+        let Self { server, live, .. } = self;
+        server.call(|state, _| {
+            state.expire(now);
+            if std::mem::take(&mut state.trouble.has_expired) {
+                state.leases.remove(&id);
+                state.drop_live(id);
+                return false;
             }
-            for row in state.series.values_mut() {
-                row.owned.retain(|(id, _), owned| *id != client.id.0 || !owned.is_live);
+            // Of what others set through another connection it knows nothing.
+            let Some(was_lost) = live.get(&id).copied() else { return true };
+            let is_there = state.leases.contains_key(&id);
+            if is_there {
+                live.insert(id, false);
+                state.leases.insert(id, now + lease);
+            } else {
+                // What is missing is not missed again.
+                live.remove(&id);
             }
-            false
+            is_there && !was_lost
         })
     }
 
@@ -383,9 +442,8 @@ impl Store for Connection {
         self.server.call(|state, _| {
             state.forgotten.push(client.id);
             state.clients.retain(|(_, id), _| *id != client.id.0);
-            for row in state.series.values_mut() {
-                row.owned.retain(|(id, _), owned| *id != client.id.0 || !owned.is_live);
-            }
+            state.leases.remove(&client.id.0);
+            state.drop_live(client.id.0);
         })
     }
 }
