@@ -4,8 +4,9 @@
 
 mod store;
 
-use pytheus_core::ManualClock;
-use pytheus_core::write_behind::Options;
+use pytheus_core::engine::Engine;
+use pytheus_core::write_behind::{Options, WriteBehind};
+use pytheus_core::{ManualClock, Registry};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -319,6 +320,76 @@ fn gauges_of_live_clients_stay_when_the_store_is_opened_anew() {
     }
     assert_eq!(member.value("set", []), Some(3.0));
     assert_eq!(member.value("added", []), Some(4.0));
+}
+
+/// Has another client remove a series of `hits_total` that it has, too.
+fn remove(other: &Member, labels: &str) {
+    let hits = other.registry.counter("hits_total", "d").label_names(["n"]).register().unwrap();
+    hits.with([labels]);
+    other.flush().unwrap();
+    hits.remove([labels]);
+    other.flush().unwrap();
+}
+
+#[test]
+fn what_others_removed_is_not_told_to_an_empty_store_by_who_was_idle_then() {
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let [idle, other] = [0; 2].map(|_| Member::on(&server, &clock));
+    let hits = idle.registry.counter("hits_total", "d").label_names(["n"]).register().unwrap();
+    hits.with(["gone"]).inc_by(10);
+    hits.with(["stays"]).inc_by(10);
+    idle.flush().unwrap();
+    remove(&other, "gone");
+    idle.flush().unwrap();
+    server.restart_empty();
+    clock.advance(NOTICED);
+    idle.flush().unwrap();
+    assert_eq!(server.count("hits_total", "stays\n"), 10.0);
+    assert_eq!(server.count("hits_total", "gone\n"), 0.0);
+    hits.with(["gone"]).inc();
+    idle.flush().unwrap();
+    assert_eq!(server.count("hits_total", "gone\n"), 1.0);
+}
+
+#[test]
+fn what_others_removed_is_known_before_the_store_is_opened_anew_for_new_numbers() {
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let (opened, connect) = (Arc::new(AtomicUsize::new(0)), server.clone());
+    let count = opened.clone();
+    let open = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(connect.connect())
+    };
+    let backend = WriteBehind::start(Engine::private().unwrap(), open, calm(&clock)).unwrap();
+    let registry = Registry::new(backend);
+    let hits = registry.counter("hits_total", "d").label_names(["n"]).register().unwrap();
+    let other = Member::on(&server, &clock);
+    let gone = hits.with(["gone"]);
+    gone.inc_by(10);
+    registry.flush_blocking().unwrap();
+    for n in 0.. {
+        for n in 0..1_000 {
+            let n = n.to_string();
+            hits.with([&n]);
+            hits.remove([&n]);
+        }
+        assert!(n < 1_000, "it was not opened anew");
+        // Not so soon, which saves time.
+        if n > 250 {
+            remove(&other, "gone");
+            gone.inc();
+        }
+        registry.flush_blocking().unwrap();
+        if opened.load(Ordering::Relaxed) > 1 {
+            break;
+        }
+    }
+    server.restart_empty();
+    clock.advance(NOTICED);
+    registry.flush_blocking().unwrap();
+    assert_eq!(server.count("hits_total", "gone\n"), 1.0);
 }
 
 #[test]

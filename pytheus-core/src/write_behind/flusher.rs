@@ -227,10 +227,15 @@ impl<S: Store> Flusher<S> {
 
     /// Opens the store, and learns what families there are.
     fn ready(&mut self, shared: &Shared) -> Result<(), BackendError> {
-        if self.store.is_some() && shared.ledger.lock().has_large_numbers() {
-            // A store keeps what it knows of a series under its number for as long as it is open.
-            self.store = None;
-            shared.ledger.lock().renumber();
+        if let Some(store) = &mut self.store
+            && shared.ledger.lock().has_large_numbers()
+        {
+            // A store keeps what it knows of a series under its number for as long as it is open. What
+            // others removed, it can say under the old numbers only.
+            if block_on(ask(store, shared, None)).is_ok() {
+                self.store = None;
+                shared.ledger.lock().renumber();
+            }
         }
         if self.store.is_some() {
             return Ok(());
@@ -333,8 +338,8 @@ async fn send<S: Store>(
             };
             let now = shared.now();
             let (Some(position), Some(outgoing)) = (position, outgoing) else {
-                let holds = store.apply(&question(&client, shard)).await?.holds;
-                if shared.ledger.lock().learn(shard, holds, now) == Next::LookAgain {
+                let receipt = store.apply(&question(&client, shard)).await?;
+                if shared.ledger.lock().learn(shard, &receipt, now) == Next::LookAgain {
                     return Ok(Next::LookAgain);
                 }
                 continue;
@@ -410,9 +415,9 @@ async fn ask<S: Store>(
             }
             part.client.clone()
         };
-        let holds = store.apply(&question(&client, shard)).await?.holds;
+        let receipt = store.apply(&question(&client, shard)).await?;
         let now = shared.now();
-        is_there &= shared.ledger.lock().learn(shard, holds, now) == Next::GoOn;
+        is_there &= shared.ledger.lock().learn(shard, &receipt, now) == Next::GoOn;
     }
     Ok(is_there)
 }

@@ -24,7 +24,9 @@ pub(super) const MOST_SILENCE: Duration = Duration::from_secs(12 * 60 * 60);
 
 impl Ledger {
     /// Notes what a shard answered to being asked where it stands.
-    pub(super) fn learn(&mut self, shard: usize, holds: Position, now: Duration) -> Next {
+    pub(super) fn learn(&mut self, shard: usize, receipt: &Receipt, now: Duration) -> Next {
+        self.forget_removed(shard, &receipt.removed);
+        let holds = receipt.holds;
         match self.shards[shard].position {
             None if holds.number == 0 => {
                 let part = &mut self.shards[shard];

@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) greatest_id: u32,
     /// Until when what belongs to a live client is kept.
     leases: HashMap<u128, Duration>,
+    /// The series that were removed, and through which connection.
+    removed: Vec<((String, String), u64)>,
 }
 
 #[derive(Clone, Default)]
@@ -168,8 +170,12 @@ impl Server {
     }
 
     pub(crate) fn connect(&self) -> Connection {
+        static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+        let (life, known) = self.state(|state| (state.incarnation, state.removed.len()));
         Connection {
             server: self.clone(),
+            number: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
+            seen: (life, known),
             ids: HashMap::new(),
             lease: Duration::from_secs(60),
             live: HashMap::new(),
@@ -196,6 +202,9 @@ impl Server {
 
 pub(crate) struct Connection {
     server: Server,
+    number: u64,
+    /// How much is known of what was removed in which life of the server.
+    seen: (u64, usize),
     /// Which series the ids mean that came.
     ids: HashMap<u32, (String, String)>,
     lease: Duration,
@@ -375,17 +384,39 @@ impl Store for Connection {
         if batch.changes.iter().any(sets_live) {
             self.live.entry(id).or_default();
         }
-        let Self { server, live, lease, .. } = self;
-        server.call(|state, _| {
+        let Self { server, live, lease, ids, number, seen } = self;
+        let (receipt, now_seen) = server.call(|state, _| {
             state.expire(now);
-            let receipt = state.apply(batch, now);
+            let known = if seen.0 == state.incarnation { seen.1 } else { 0 };
+            let news = &state.removed[known.min(state.removed.len())..];
+            let news = news.iter().filter(|(_, by)| by != number);
+            let gone: HashSet<_> = news.map(|(name, _)| name).collect();
+            let removed = match gone.is_empty() {
+                true => Vec::new(),
+                false => {
+                    ids.iter().filter(|(_, name)| gone.contains(name)).map(|(id, _)| *id).collect()
+                }
+            };
+            let mut receipt = state.apply(batch, now);
+            receipt.removed = removed;
+            if receipt.holds == (Position { number: batch.number, ..batch.follows }) {
+                let gone = batch.changes.iter().filter_map(|change| match change {
+                    Change::Remove { series } => Some((series.family, series.labels)),
+                    _ => None,
+                });
+                let gone = gone.map(|(family, labels)| (family.to_owned(), labels.to_owned()));
+                state.removed.extend(gone.map(|name| (name, *number)));
+            }
+            let seen = (state.incarnation, state.removed.len());
             if receipt.holds.number == batch.number && live.contains_key(&id) {
                 let is_there = state.leases.contains_key(&id);
                 *live.entry(id).or_default() |= knows_live && !is_there;
                 state.leases.insert(id, now + *lease);
             }
-            receipt
-        })
+            (receipt, seen)
+        })?;
+        self.seen = now_seen;
+        Ok(receipt)
     }
 
     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError> {
