@@ -393,6 +393,41 @@ fn what_others_removed_is_known_before_the_store_is_opened_anew_for_new_numbers(
 }
 
 #[test]
+fn what_was_counted_after_others_removed_the_series_is_told_again_to_an_empty_store() {
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let mut options = calm(&clock);
+    // What the removal is told with, and what comes behind it.
+    options.batch = 1;
+    let member = Member::with(&server, options);
+    let other = Member::on(&server, &clock);
+    let hits = member.registry.counter("hits_total", "d").label_names(["n"]).register().unwrap();
+    let all = ["a", "b", "c"];
+    for n in all {
+        hits.with([n]).inc_by(10);
+        hits.with([n]).inc_by(0.5);
+    }
+    member.flush().unwrap();
+    all.iter().for_each(|n| remove(&other, n));
+    for turn in 1..=2 {
+        for n in all {
+            hits.with([n]).inc_by(3);
+            hits.with([n]).inc_by(0.25);
+        }
+        member.flush().unwrap();
+        for is_new in [false, true] {
+            for n in all {
+                let told = server.count("hits_total", &format!("{n}\n"));
+                assert_eq!(told, 3.25 * f64::from(turn), "{n} in turn {turn}, {is_new}");
+            }
+            server.restart_empty();
+            clock.advance(NOTICED);
+            member.flush().unwrap();
+        }
+    }
+}
+
+#[test]
 fn what_is_idle_is_known_to_be_there_as_long_as_its_lease_is_renewed() {
     let clock = Arc::new(ManualClock::new());
     let server = Server::on(clock.clone());
