@@ -6,7 +6,10 @@ mod store;
 use pytheus_core::engine::Engine;
 use pytheus_core::write_behind::{Options, Unavailable, WriteBehind};
 use pytheus_core::{BackendErrorKind, ManualClock, Registry};
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 use store::{Member, Server, calm, until};
 
@@ -128,6 +131,48 @@ fn batches_stay_small_however_much_is_removed_at_once() {
     // They are told in parts while they are removed, each of which may end with a smaller one.
     assert!((50..=60).contains(&batches), "{batches}");
     assert!(!server.has("hits_total", "17\n"));
+}
+
+#[test]
+fn a_batch_that_is_full_takes_nothing_more_of_a_series_that_begins_the_next_one() {
+    for first in 0..10 {
+        let clock = Arc::new(ManualClock::new());
+        let server = Server::on(clock.clone());
+        let mut options = calm(&clock);
+        options.batch = 4;
+        let backend = Member::with(&server, options).backend;
+        let registry = Registry::builder(backend).clock(clock.clone()).build().unwrap();
+        let hits = registry.counter("hits_total", "d").label_names(["n"]);
+        let hits = hits.expire_idle(Duration::from_secs(60)).register().unwrap();
+        let other = registry.counter("other_total", "d").register().unwrap();
+        registry.flush_blocking().unwrap();
+        // What is on its way and does not arrive keeps the rest from being looked at.
+        server.trouble(|trouble| trouble.is_away = true);
+        other.inc();
+        assert!(registry.flush_blocking().is_err());
+        let all: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+        all.iter().for_each(|n| hits.with([n]).inc());
+        assert!(registry.collect_blocking().is_err());
+        clock.advance(Duration::from_secs(61));
+        server.meanwhile({
+            let (server, registry, hits, all) =
+                (server.clone(), registry.clone(), hits.clone(), all.clone());
+            move || {
+                let mut expires = pin!(registry.collect());
+                let _ = expires.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                for n in all.iter().cycle().skip(first).take(all.len()) {
+                    hits.with([n]);
+                    hits.remove([n]);
+                }
+                server.trouble(|trouble| trouble.is_away = false);
+            }
+        });
+        registry.flush_blocking().unwrap();
+        registry.flush_blocking().unwrap();
+        for n in &all {
+            assert!(!server.has("hits_total", &format!("{n}\n")), "{n} after {first}");
+        }
+    }
 }
 
 #[test]

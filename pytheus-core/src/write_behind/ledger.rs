@@ -616,14 +616,13 @@ impl Told {
     ) {
         let Some(part) = shards.get_mut(shard) else { return };
         let named = &mut self.named[shard];
-        let comes_again = series.is_some_and(|series| !named.insert(series));
+        let comes_again = series.as_ref().is_some_and(|series| named.contains(series));
         if comes_again || matches!(item, Item::Drop { .. }) || self.changes[shard] >= self.most {
             part.freeze(std::mem::take(&mut self.batches[shard]));
             self.changes[shard] = 0;
-            if !comes_again {
-                named.clear();
-            }
+            named.clear();
         }
+        named.extend(series);
         self.changes[shard] += deltas.len().max(1);
         self.batches[shard].items.push(item);
         self.batches[shard].deltas.extend_from_slice(deltas);

@@ -23,6 +23,8 @@ pub(crate) struct Server {
     gate: Arc<Mutex<()>>,
     /// What happens while the next call is under way.
     meanwhile: Arc<Mutex<Option<Meanwhile>>>,
+    /// What happens when somebody looks next in which part a family is.
+    at_look: Arc<Mutex<Option<Meanwhile>>>,
 }
 
 type Meanwhile = Box<dyn FnOnce() + Send>;
@@ -42,8 +44,10 @@ pub(crate) struct State {
     pub(crate) forgotten: Vec<ClientId>,
     /// The greatest id of a series that came.
     pub(crate) greatest_id: u32,
-    /// Until when what belongs to a live client is kept.
-    leases: HashMap<u128, Duration>,
+    /// In how many parts it keeps what it holds, if more than one.
+    shards: u32,
+    /// Until when what belongs to a live client is kept in a shard.
+    leases: HashMap<(u32, u128), Duration>,
     /// The series that were removed, and through which connection.
     removed: Vec<((String, String), u64)>,
 }
@@ -71,6 +75,8 @@ struct Owned {
 pub(crate) struct Trouble {
     /// It cannot be reached.
     pub(crate) is_away: bool,
+    /// These parts of it cannot be reached.
+    pub(crate) away: Vec<u32>,
     /// Replies get lost: every how many calls.
     pub(crate) lose_reply_every: Option<usize>,
     /// Requests get lost, likewise.
@@ -96,7 +102,14 @@ impl Server {
             clock,
             gate: Arc::default(),
             meanwhile: Arc::default(),
+            at_look: Arc::default(),
         }
+    }
+
+    /// One in so many parts: a family is in the part that the bytes of its name add up to.
+    pub(crate) fn in_shards(self, shards: u32) -> Self {
+        self.state(|state| state.shards = shards);
+        self
     }
 
     /// Has all calls wait until what this returns is dropped.
@@ -108,6 +121,12 @@ impl Server {
     pub(crate) fn meanwhile(&self, happens: impl FnOnce() + Send + 'static) {
         let happens: Meanwhile = Box::new(happens);
         *self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) = Some(happens);
+    }
+
+    /// Has this happen when it is looked next in which part a family is.
+    pub(crate) fn at_look(&self, happens: impl FnOnce() + Send + 'static) {
+        let happens: Meanwhile = Box::new(happens);
+        *self.at_look.lock().unwrap_or_else(PoisonError::into_inner) = Some(happens);
     }
 
     pub(crate) fn state<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
@@ -124,8 +143,8 @@ impl Server {
             // Also after an earlier life was restored, this is one that never was.
             static LIVES: AtomicU64 = AtomicU64::new(2);
             let incarnation = LIVES.fetch_add(1, Ordering::Relaxed);
-            let trouble = state.trouble.clone();
-            *state = State { incarnation, trouble, ..State::default() };
+            let (trouble, shards) = (state.trouble.clone(), state.shards);
+            *state = State { incarnation, trouble, shards, ..State::default() };
         });
     }
 
@@ -172,7 +191,9 @@ impl Server {
     pub(crate) fn connect(&self) -> Connection {
         static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
         let (life, known) = self.state(|state| (state.incarnation, state.removed.len()));
+        let shards = self.state(|state| state.shards.max(1));
         Connection {
+            shards,
             server: self.clone(),
             number: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
             seen: (life, known),
@@ -182,7 +203,11 @@ impl Server {
         }
     }
 
-    fn call<R>(&self, f: impl FnOnce(&mut State, bool) -> R) -> Result<R, BackendError> {
+    fn call<R>(
+        &self,
+        shards: u32,
+        f: impl FnOnce(&mut State, bool) -> Result<R, BackendError>,
+    ) -> Result<R, BackendError> {
         drop(self.hang());
         let happens = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(happens) = happens {
@@ -194,14 +219,19 @@ impl Server {
         }
         self.state(|state| {
             let reply_is_lost = state.call()?;
+            if shards != state.shards.max(1) {
+                let message = "it is in another number of parts";
+                return Err(BackendError::new("memory", BackendErrorKind::Conflict, message));
+            }
             let answer = f(state, reply_is_lost);
-            if reply_is_lost { Err(away()) } else { Ok(answer) }
+            if reply_is_lost { Err(away()) } else { answer }
         })
     }
 }
 
 pub(crate) struct Connection {
     server: Server,
+    shards: u32,
     number: u64,
     /// How much is known of what was removed in which life of the server.
     seen: (u64, usize),
@@ -209,7 +239,12 @@ pub(crate) struct Connection {
     ids: HashMap<u32, (String, String)>,
     lease: Duration,
     /// The clients that set something that vanishes with them, and whether it did.
-    live: HashMap<u128, bool>,
+    live: HashMap<(u32, u128), bool>,
+}
+
+/// In which part a family is.
+fn shard_of(family: &str, shards: u32) -> u32 {
+    family.bytes().map(u32::from).sum::<u32>() % shards
 }
 
 fn away() -> BackendError {
@@ -219,18 +254,27 @@ fn away() -> BackendError {
 impl State {
     /// Drops what belongs to live clients whose leases are over.
     fn expire(&mut self, now: Duration) {
-        let over: Vec<u128> =
-            self.leases.iter().filter(|(_, until)| **until < now).map(|(id, _)| *id).collect();
-        for id in over {
-            self.leases.remove(&id);
-            self.drop_live(id);
+        let over: Vec<_> =
+            self.leases.iter().filter(|(_, until)| **until < now).map(|(of, _)| *of).collect();
+        over.into_iter().for_each(|(shard, client)| self.drop_live(shard, client));
+    }
+
+    fn drop_live(&mut self, shard: u32, client: u128) {
+        self.leases.remove(&(shard, client));
+        let shards = self.shards.max(1);
+        for ((family, _), row) in &mut self.series {
+            if shard_of(family, shards) == shard {
+                row.owned.retain(|(id, _), owned| *id != client || !owned.is_live);
+            }
         }
     }
 
-    fn drop_live(&mut self, client: u128) {
-        for row in self.series.values_mut() {
-            row.owned.retain(|(id, _), owned| *id != client || !owned.is_live);
-        }
+    fn reach(&self, shard: u32) -> Result<(), BackendError> {
+        if self.trouble.away.contains(&shard) { Err(away()) } else { Ok(()) }
+    }
+
+    fn reach_all(&self) -> Result<(), BackendError> {
+        (0..self.shards.max(1)).try_for_each(|shard| self.reach(shard))
     }
 
     fn call(&mut self) -> Result<bool, BackendError> {
@@ -364,6 +408,18 @@ impl State {
 impl Store for Connection {
     const NAME: &'static str = "memory";
 
+    fn shards(&self) -> u32 {
+        self.shards
+    }
+
+    fn shard(&self, family: &str) -> u32 {
+        let happens = self.server.at_look.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(happens) = happens {
+            happens();
+        }
+        shard_of(family, self.shards)
+    }
+
     async fn apply(&mut self, batch: &Batch<'_>) -> Result<Receipt, BackendError> {
         let mut seen = HashSet::new();
         let mut last = None;
@@ -379,13 +435,14 @@ impl Store for Connection {
         let now = self.server.clock.elapsed();
         let sets_live =
             |change: &Change<'_>| matches!(change, Change::Set { owner: Owner::LiveClient, .. });
-        let id = batch.client.id.0;
+        let id = (batch.shard, batch.client.id.0);
         let knows_live = self.live.contains_key(&id);
         if batch.changes.iter().any(sets_live) {
             self.live.entry(id).or_default();
         }
-        let Self { server, live, lease, ids, number, seen } = self;
-        let (receipt, now_seen) = server.call(|state, _| {
+        let Self { server, shards, live, lease, ids, number, seen } = self;
+        let (receipt, now_seen) = server.call(*shards, |state, _| {
+            state.reach(batch.shard)?;
             state.expire(now);
             let known = if seen.0 == state.incarnation { seen.1 } else { 0 };
             let news = &state.removed[known.min(state.removed.len())..];
@@ -413,7 +470,7 @@ impl Store for Connection {
                 *live.entry(id).or_default() |= knows_live && !is_there;
                 state.leases.insert(id, now + *lease);
             }
-            (receipt, seen)
+            Ok((receipt, seen))
         })?;
         self.seen = now_seen;
         Ok(receipt)
@@ -421,7 +478,8 @@ impl Store for Connection {
 
     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError> {
         let now = self.server.clock.elapsed();
-        self.server.call(|state, _| {
+        self.server.call(self.shards, |state, _| {
+            state.reach_all()?;
             state.expire(now);
             for (family, (identity, details)) in &state.families {
                 into.describe(family, identity, details);
@@ -440,6 +498,7 @@ impl Store for Connection {
                     series.note(*field, text);
                 }
             }
+            Ok(())
         })
     }
 
@@ -447,34 +506,44 @@ impl Store for Connection {
         let now = self.server.clock.elapsed();
         self.lease = lease;
         let id = client.id.0;
-        let Self { server, live, .. } = self;
-        server.call(|state, _| {
+        let Self { server, shards, live, .. } = self;
+        server.call(*shards, |state, _| {
             state.expire(now);
             if std::mem::take(&mut state.trouble.has_expired) {
-                state.leases.remove(&id);
-                state.drop_live(id);
-                return false;
+                (0..*shards).for_each(|shard| state.drop_live(shard, id));
+                return Ok(false);
             }
-            // Of what others set through another connection it knows nothing.
-            let Some(was_lost) = live.get(&id).copied() else { return true };
-            let is_there = state.leases.contains_key(&id);
-            if is_there {
-                live.insert(id, false);
-                state.leases.insert(id, now + lease);
-            } else {
-                // What is missing is not missed again.
-                live.remove(&id);
+            let mut reached = Ok(());
+            let mut all = true;
+            for shard in 0..*shards {
+                // Of what others set through another connection it knows nothing.
+                let Some(was_lost) = live.get(&(shard, id)).copied() else { continue };
+                if let Err(error) = state.reach(shard) {
+                    reached = reached.and(Err(error));
+                    continue;
+                }
+                let is_there = state.leases.contains_key(&(shard, id));
+                if is_there {
+                    live.insert((shard, id), false);
+                    state.leases.insert((shard, id), now + lease);
+                } else {
+                    // What is missing is not missed again.
+                    live.remove(&(shard, id));
+                }
+                all &= is_there && !was_lost;
             }
-            is_there && !was_lost
+            // To be told again is more urgent.
+            if all { reached.map(|()| true) } else { Ok(false) }
         })
     }
 
     async fn forget(&mut self, client: &Client) -> Result<(), BackendError> {
-        self.server.call(|state, _| {
+        let shards = self.shards;
+        self.server.call(shards, |state, _| {
             state.forgotten.push(client.id);
             state.clients.retain(|(_, id), _| *id != client.id.0);
-            state.leases.remove(&client.id.0);
-            state.drop_live(client.id.0);
+            (0..shards).for_each(|shard| state.drop_live(shard, client.id.0));
+            Ok(())
         })
     }
 }
