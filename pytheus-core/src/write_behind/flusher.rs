@@ -279,12 +279,13 @@ impl<S: Store> Flusher<S> {
         let mut refusals = Vec::new();
         for _ in 0..TURNS {
             refusals.clear();
+            // While the store is away they wait where there is a limit to them.
+            let has_room = shared.ledger.lock().on_the_way() < limits.wave;
+            // Before the families, so that those they are about are among them.
+            let events = has_room.then(|| shared.events.lock().take());
             let families = shared.engine.look_at_families();
             let shards: Vec<_> =
                 families.iter().map(|(desc, _)| store.shard(&desc.identity.name)).collect();
-            // While the store is away they wait where there is a limit to them.
-            let has_room = shared.ledger.lock().on_the_way() < limits.wave;
-            let events = has_room.then(|| shared.events.lock().take());
             let clock = &*options.clock;
             let mut pass = shared.ledger.lock().begin(families, &shards, events, clock, &limits);
             if pass.describes {
