@@ -10,7 +10,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::{Member, Server, calm, until};
 
 #[test]
@@ -269,6 +269,28 @@ fn a_store_that_hangs_keeps_no_update_waiting_and_all_who_scrape_get_its_error()
     server.trouble(|trouble| trouble.is_away = false);
     member.flush().unwrap();
     assert_eq!(server.count("hits_total", ""), 10_001.0);
+}
+
+#[test]
+fn a_store_that_hangs_keeps_no_removal_waiting() {
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let member = Member::on(&server, &clock);
+    let hits = member.registry.counter("hits_total", "d").label_names(["n"]).register().unwrap();
+    hits.with(["stays"]).inc();
+    member.flush().unwrap();
+    let hung = server.hang();
+    let started = Instant::now();
+    for n in 0..5_000 {
+        let n = n.to_string();
+        hits.with([&n]).inc();
+        hits.remove([&n]);
+    }
+    // Not for a moment each, which would come to minutes.
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    drop(hung);
+    member.flush().unwrap();
+    assert_eq!(member.backend.status().gaps, 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::ledger::{Event, Ledger, Totals};
 use super::options::Options;
 use super::wait::{Promise, promise};
 use crate::backend::Collection;
-use crate::engine::{self, Engine, ForkMutex, ForkWatcher, Look, WatchedId, Watcher, since_boot};
+use crate::engine::{self, Engine, ForkMutex, ForkWatcher, Look, WatchedId, Watcher};
 use crate::visit::FamilyDesc;
 use crate::{BackendError, BackendErrorKind, RegisterError, identity};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,19 +84,21 @@ pub(super) struct Events {
 impl Events {
     /// How many are kept while the store does not take them.
     const MOST: usize = 1 << 17;
-    /// From how many on whoever removes a series waits a little for the store to take them.
+    /// So many are worth a pass of their own.
     const MANY: usize = 1 << 10;
 
     pub(super) fn take(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.list)
     }
 
-    fn push(&mut self, event: Event) {
+    /// Whether there are so many by now that the flusher should come by.
+    fn push(&mut self, event: Event) -> bool {
         if self.list.len() < Self::MOST {
             self.list.push(event);
         } else {
             self.lost += 1;
         }
+        self.list.len().is_multiple_of(Self::MANY)
     }
 }
 
@@ -200,21 +202,12 @@ impl Shared {
         answer.await.unwrap_or_else(|| Err(self.closed()))
     }
 
-    /// Lets the flusher come by if more is removed than it can tell, as long as it gets on with it.
-    fn wait_for_room(&self) {
-        /// At most, for one removal.
-        const PATIENCE: Duration = Duration::from_millis(50);
-
-        if self.events.lock().list.len() < Events::MANY || self.health.lock().failure.is_some() {
-            return;
-        }
-        let since = since_boot();
-        self.inbox.lock().is_urgent = true;
-        self.wake();
-        while self.events.lock().list.len() >= Events::MANY
-            && since_boot().saturating_sub(since) < PATIENCE
-        {
-            std::thread::yield_now();
+    /// Has the flusher come by early if much was removed. Nobody waits for it: it may be waiting for the
+    /// store.
+    fn hurry(&self) {
+        if self.health.lock().failure.is_none() {
+            self.inbox.lock().is_urgent = true;
+            self.wake();
         }
     }
 
@@ -304,8 +297,10 @@ impl Watcher for Shared {
         if self.is_closed() {
             return;
         }
-        self.events.lock().push(Event::Remove { family: *family, key: key.into() });
-        self.wait_for_room();
+        let are_many = self.events.lock().push(Event::Remove { family: *family, key: key.into() });
+        if are_many {
+            self.hurry();
+        }
     }
 
     fn expire(
