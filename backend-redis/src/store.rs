@@ -22,6 +22,9 @@ const SHARDS_OF_A_CLUSTER: u32 = 16;
 const MOST_SHARDS: u32 = 4096;
 /// So many calls look for series that have expired, at a time.
 const EXPIRIES: usize = 10;
+/// How long shards that do not answer are waited for before those that were not tried yet have to wait
+/// for the next time.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// So many calls sweep at a time.
 const SWEEPS: usize = 100;
 
@@ -234,10 +237,16 @@ impl Store for RedisStore {
     }
 
     async fn read_families(&mut self, into: &mut Contents) -> Result<(), BackendError> {
+        let began = Instant::now();
+        let mut result = Ok(());
         for shard in &mut self.shards {
-            shard.read_only_families(&mut self.connection, into)?;
+            // What the others have is worth knowing, unless it takes too long.
+            result = result.and(shard.read_only_families(&mut self.connection, into));
+            if result.is_err() && began.elapsed() > PATIENCE {
+                break;
+            }
         }
-        Ok(())
+        result
     }
 
     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError> {
@@ -253,8 +262,30 @@ impl Store for RedisStore {
     async fn refresh(&mut self, client: &Client, lease: Duration) -> Result<bool, BackendError> {
         self.lease = lease;
         let mut all = true;
-        for shard in &mut self.shards {
-            all &= shard.refresh(&mut self.connection, client.id, lease)?;
+        let mut failure = None;
+        let mut order: Vec<usize> = (0..self.shards.len()).collect();
+        // Those that failed last time come last, so that they keep the lease of nothing else waiting.
+        order.sort_by_key(|at| self.shards[*at].is_away);
+        let mut waited = Duration::ZERO;
+        for at in order {
+            if waited > PATIENCE {
+                break;
+            }
+            let began = Instant::now();
+            let Self { shards, connection, .. } = self;
+            let refreshed = shards[at].refresh(connection, client.id, lease);
+            shards[at].is_away = refreshed.is_err();
+            match refreshed {
+                Ok(is_there) => all &= is_there,
+                Err(error) => {
+                    waited += began.elapsed();
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        if let Some(error) = failure {
+            // What is missing elsewhere is told again at once.
+            return if all { Err(error) } else { Ok(false) };
         }
         let records = self.is_to_sweep_records();
         if records || self.shards.iter().any(|shard| shard.expiry.is_some()) {

@@ -131,6 +131,9 @@ pub(super) struct Shard {
     /// By its own clock the store may have taken what was set so far for set as late as this: what is
     /// frozen from now on is told as set then at the earliest.
     pub(super) sets_after: Duration,
+    /// Whether it could not be told in the flush that is under way, so that nothing more is put into
+    /// batches for it.
+    pub(super) is_away: bool,
 }
 
 impl Shard {
@@ -146,7 +149,13 @@ impl Shard {
             window_bytes: 0,
             last_number: 0,
             sets_after: Duration::ZERO,
+            is_away: false,
         }
+    }
+
+    /// How many changes are frozen and not acknowledged.
+    pub(super) fn on_the_way(&self) -> usize {
+        self.in_flight.iter().map(Frozen::changes).sum()
     }
 
     pub(super) fn next_number(&mut self) -> u64 {

@@ -335,7 +335,7 @@ impl Ledger {
 }
 
 impl Next {
-    fn max(self, other: Self) -> Self {
+    pub(super) fn max(self, other: Self) -> Self {
         if other == Self::LookAgain { other } else { self }
     }
 }

@@ -91,6 +91,12 @@ impl Events {
         std::mem::take(&mut self.list)
     }
 
+    /// Puts back those that have to wait, before what came since.
+    pub(super) fn put_back(&mut self, mut waiting: Vec<Event>) {
+        waiting.append(&mut self.list);
+        self.list = waiting;
+    }
+
     /// Whether there are so many by now that the flusher should come by.
     fn push(&mut self, event: Event) -> bool {
         if self.list.len() < Self::MOST {

@@ -475,7 +475,8 @@ pub trait Store: Send + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being read.
+    /// Whatever keeps it from being read; of several shards, one that cannot be read need not keep the
+    /// others from it.
     async fn read_families(&mut self, into: &mut Contents) -> Result<(), BackendError> {
         self.read(into).await
     }
@@ -490,6 +491,9 @@ pub trait Store: Send + 'static {
     /// Keeps what belongs to the live client alone for so much longer, and its record of batches; whether
     /// all of that is still there. Called several times in a `lease`, first after the first flush: until
     /// then, `lease` may be taken to be a minute. Not needed by stores where nothing expires.
+    ///
+    /// A store in several shards goes through all of them, also when one cannot be reached. That something
+    /// is missing in one is to be said rather than that another one failed.
     ///
     /// When the lease is over, the [live client's](Owner::LiveClient) numbers are shown no more. The number
     /// of its last batch must be kept for **a day** beyond: the client may only have been unable to reach
