@@ -45,6 +45,10 @@ pub struct RedisStore {
     places: Places,
     lease: Duration,
     record_lifetime: Duration,
+    /// Whether as many shards are used as are recorded, whoever said so.
+    takes_any_shards: bool,
+    /// Whether something came up by which there may be another number of them now.
+    doubts_shards: bool,
     swept: Option<Instant>,
 }
 
@@ -81,6 +85,8 @@ impl RedisStore {
             places: Vec::new(),
             lease: FIRST_LEASE,
             record_lifetime: config.record_lifetime,
+            takes_any_shards: config.shards.is_none(),
+            doubts_shards: false,
             swept: None,
         })
     }
@@ -160,16 +166,22 @@ impl Garbage {
     }
 }
 
+/// The number of shards that is recorded, if any is that makes sense.
+fn recorded_shards(connection: &mut Connection, keys: &Keys) -> Result<Option<u32>, BackendError> {
+    let mut pipeline = Pipeline::with_capacity(1);
+    pipeline.cmd("GETRANGE").arg(keys.cells()).arg(0).arg(127);
+    let replies = scripts::plain(connection, keys, &pipeline)?;
+    let head = bytes(replies.first())?;
+    let recorded = header_cell(head, layout::SHARDS) as u32;
+    Ok((1..=MOST_SHARDS).contains(&recorded).then_some(recorded))
+}
+
 /// The number of shards that is recorded, or is so now.
 fn agree_on_shards(connection: &mut Connection, config: &RedisConfig) -> Result<u32, BackendError> {
     let keys = Keys::new(&config.key_prefix, 0);
     let default = if connection.is_cluster() { SHARDS_OF_A_CLUSTER } else { 1 };
-    let mut pipeline = Pipeline::with_capacity(1);
-    pipeline.cmd("GETRANGE").arg(keys.cells()).arg(0).arg(127);
-    let replies = scripts::plain(connection, &keys, &pipeline)?;
-    let head = bytes(replies.first())?;
-    let recorded = header_cell(head, layout::SHARDS) as u32;
-    if (1..=MOST_SHARDS).contains(&recorded) && config.shards.is_none_or(|n| n == recorded) {
+    let recorded = recorded_shards(connection, &keys)?;
+    if let Some(recorded) = recorded.filter(|n| config.shards.is_none_or(|asked| asked == *n)) {
         return Ok(recorded);
     }
     let asked = config.shards.unwrap_or(default);
@@ -197,6 +209,17 @@ impl Store for RedisStore {
         self.shards.len() as u32
     }
 
+    async fn is_outdated(&mut self) -> bool {
+        if !self.takes_any_shards || !self.doubts_shards {
+            return false;
+        }
+        let Ok(recorded) = recorded_shards(&mut self.connection, &self.shards[0].keys) else {
+            return false;
+        };
+        self.doubts_shards = false;
+        recorded.is_some_and(|recorded| recorded != self.shards())
+    }
+
     fn shard(&self, family: &str) -> u32 {
         // FNV-1a: the same in every process, whatever its version.
         let hash = family.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -222,6 +245,7 @@ impl Store for RedisStore {
             return Err(error(BackendErrorKind::Other, message));
         };
         let before = receipts.len();
+        let life = shard.incarnation;
         let Self { connection, places, lease, .. } = self;
         let mut result = shard.apply_all(connection, places, *lease, batches, receipts);
         if let Err(error) = &result
@@ -230,6 +254,10 @@ impl Store for RedisStore {
             // The server does not always say what it is that a script may not do.
             result = shard.name_what_is_denied(connection).and(result);
         }
+        let is_conflict =
+            result.as_ref().is_err_and(|error| error.kind == BackendErrorKind::Conflict);
+        // Whoever made the shard anew may have made more of them, or fewer.
+        self.doubts_shards |= is_conflict || life != 0 && shard.incarnation != life;
         if let Some(receipt) = receipts.get_mut(before) {
             receipt.removed = std::mem::take(&mut shard.removed);
         }

@@ -6,7 +6,7 @@ mod store;
 
 use pytheus_core::engine::Engine;
 use pytheus_core::write_behind::{Options, WriteBehind};
-use pytheus_core::{ManualClock, Registry};
+use pytheus_core::{GaugeMode, ManualClock, Registry};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -115,6 +115,66 @@ fn a_server_that_restarts_empty_under_load_is_told_everything() {
     assert_eq!(server.count("hits_total", ""), 1.5 * updates);
     assert_eq!(server.count("jobs", ""), -2.0 * updates);
     assert!(members.iter().all(|member| member.backend.status().gaps == 0));
+}
+
+#[test]
+fn a_server_that_is_made_anew_in_other_parts_is_told_everything() {
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let members = [0; 2].map(|_| Member::on(&server, &clock));
+    let names = ["a_total", "b_total", "c_total", "d_total", "e_total"];
+    let counters = members
+        .each_ref()
+        .map(|member| names.map(|name| member.registry.counter(name, "d").register().unwrap()));
+    let gauges = members.each_ref().map(|member| {
+        let gauge = member.registry.gauge("g", "d").mode(GaugeMode::LiveSum);
+        gauge.register().unwrap()
+    });
+    let mut expected = 0.0;
+    let mut lives = Vec::new();
+    for (turn, shards) in [1, 16, 3, 1, 2].into_iter().enumerate() {
+        server.restart_empty();
+        server.state(|state| state.shards = shards);
+        for round in 0..3 {
+            // Also what waits, and what was sent in vain.
+            server.trouble(|trouble| trouble.is_away = round == 2);
+            for (counters, gauge) in counters.iter().zip(&gauges) {
+                counters.iter().for_each(|counter| counter.inc_by(2));
+                gauge.set(turn as f64);
+            }
+            expected += 4.0;
+            clock.advance(NOTICED);
+            for member in &members {
+                let told = member.flush();
+                assert_eq!(told.is_err(), round == 2, "{told:?} in {shards}");
+            }
+            for name in names.iter().filter(|_| round != 2) {
+                assert_eq!(server.count(name, ""), expected, "{name} in {shards}, round {round}");
+            }
+        }
+        server.trouble(|trouble| trouble.is_away = false);
+        if turn < 4 {
+            lives.push((server.snapshot(), expected));
+        }
+    }
+    members.iter().for_each(|member| member.flush().unwrap());
+    assert_eq!(members[0].value("g", []), Some(8.0));
+    assert!(members.iter().all(|member| member.backend.status().gaps == 0));
+    // Nothing is told twice, whichever life comes back.
+    for (life, _) in lives {
+        server.restore(life);
+        clock.advance(NOTICED);
+        members.iter().for_each(|member| member.flush().unwrap());
+        for name in names {
+            let told = server.count(name, "");
+            assert!(told <= expected && told > 0.0, "{told} of {expected}");
+        }
+    }
+    server.restart_empty();
+    server.state(|state| state.shards = 5);
+    clock.advance(NOTICED);
+    members.iter().for_each(|member| member.flush().unwrap());
+    names.iter().for_each(|name| assert_eq!(server.count(name, ""), expected, "{name}"));
 }
 
 #[test]
@@ -276,7 +336,6 @@ fn gauges_are_set_as_they_were_set_last_after_a_loss() {
 
 #[test]
 fn gauges_of_live_clients_come_back_when_their_lease_ran_out() {
-    use pytheus_core::GaugeMode;
     let clock = Arc::new(ManualClock::new());
     let server = Server::on(clock.clone());
     let member = Member::on(&server, &clock);
@@ -302,7 +361,6 @@ fn gauges_of_live_clients_come_back_when_their_lease_ran_out() {
 
 #[test]
 fn gauges_of_live_clients_stay_when_the_store_is_opened_anew() {
-    use pytheus_core::GaugeMode;
     let clock = Arc::new(ManualClock::new());
     let server = Server::on(clock.clone());
     let member = Member::on(&server, &clock);

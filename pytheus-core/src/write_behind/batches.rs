@@ -158,6 +158,17 @@ impl Shard {
         self.in_flight.iter().map(Frozen::changes).sum()
     }
 
+    /// One of a store that was made anew in other parts, for who told the `old` ones something that is
+    /// lost, unless one of their lives comes back.
+    pub(super) fn instead_of(old: &[Self], client: Client) -> Self {
+        Self {
+            lives: old.iter().flat_map(|shard| &shard.lives).copied().collect(),
+            is_renewed: true,
+            sets_after: old.iter().map(|shard| shard.sets_after).max().unwrap_or_default(),
+            ..Self::new(client)
+        }
+    }
+
     pub(super) fn next_number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number

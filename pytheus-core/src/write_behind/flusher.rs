@@ -258,6 +258,8 @@ impl<S: Store> Flusher<S> {
             let mut ledger = shared.ledger.lock();
             if ledger.shards.is_empty() {
                 ledger.set_shards(&self.client, store.shards());
+            } else if ledger.shards.len() != store.shards().max(1) as usize {
+                ledger.cut_anew(&self.client, store.shards());
             }
             ledger.is_new_child(&self.client);
             if std::mem::replace(&mut self.was_open, true) {
@@ -281,14 +283,23 @@ impl<S: Store> Flusher<S> {
     }
 
     /// Tells the store everything that changed, and if somebody `is_asked` for that, what it lost; what
-    /// it would not have.
-    ///
-    /// Shards that fail keep nothing from the others; what the first of them said is the error.
+    /// it would not have. A store that is outdated is opened anew, once.
     async fn flush(
         &mut self,
         shared: &Shared,
         is_asked: bool,
     ) -> Result<Vec<String>, BackendError> {
+        let told = self.tell(shared, is_asked).await;
+        let Some(store) = self.store.as_mut().filter(|_| told.is_err()) else { return told };
+        if !store.is_outdated().await {
+            return told;
+        }
+        self.store = None;
+        self.tell(shared, is_asked).await
+    }
+
+    /// Shards that fail keep nothing from the others; what the first of them said is the error.
+    async fn tell(&mut self, shared: &Shared, is_asked: bool) -> Result<Vec<String>, BackendError> {
         self.is_partly_there = false;
         let started = shared.now();
         let unread = self.ready(shared)?;
@@ -303,7 +314,11 @@ impl<S: Store> Flusher<S> {
         tally.failure = unread;
         let Some(store) = &mut self.store else { return Err(not_open(S::NAME)) };
         let mut refusals = Vec::new();
-        for _ in 0..TURNS {
+        for turn in 0..TURNS {
+            if turn > 0 && store.is_outdated().await {
+                let message = "it is in another number of shards by now";
+                return Err(BackendError::new(S::NAME, BackendErrorKind::Conflict, message));
+            }
             refusals.clear();
             // Before the families, so that those they are about are among them.
             let events = shared.events.lock().take();

@@ -123,6 +123,30 @@ impl Ledger {
         self.shards = (0..shards.max(1)).map(|_| Shard::new(client.clone())).collect();
     }
 
+    /// The store is in another number of shards, so it is one that was made anew: everything is told
+    /// again, as another client. But to a life of it in which this process has told something already,
+    /// that counts as told; see [`learn`](Self::learn).
+    pub(super) fn cut_anew(&mut self, client: &Client, shards: u32) {
+        let client = Client::new(client.name.clone());
+        let old = std::mem::take(&mut self.shards);
+        for batch in old.iter().flat_map(|shard| &shard.in_flight).filter(|b| b.sent.is_none()) {
+            for (at, deltas) in batch.series() {
+                if let Some(rows) = &mut self.families[at.family as usize] {
+                    deltas.iter().for_each(|delta| rows.put_back(at.row, at.unique, delta));
+                }
+            }
+        }
+        self.shards = (0..shards.max(1)).map(|_| Shard::instead_of(&old, client.clone())).collect();
+        // What was to be removed is not there.
+        self.again.clear();
+        self.departed.clear();
+        for rows in self.families.iter_mut().flatten() {
+            rows.settle();
+            rows.shard = None;
+            rows.described = Described::No;
+        }
+    }
+
     /// Notes which families the store has, or some of them if `are_all` is false.
     pub(super) fn learn_families(&mut self, contents: &Contents, are_all: bool) {
         let on_the_way = self.shards.iter().flat_map(|shard| &shard.in_flight);

@@ -421,7 +421,9 @@ impl fmt::Display for Refusal {
 /// histogram is.
 ///
 /// After an error the same store is called again later: to connect again is its own business. It is
-/// opened anew in a forked child only, where the parent's is never touched.
+/// opened anew in a forked child, where the parent's is never touched; and in the same process after it
+/// panicked, when it [is outdated](Self::is_outdated), or to give series [numbers](Series::id) that are
+/// small again. Each time it is told again what belongs to this client alone, to keep that alive.
 ///
 /// # Examples
 ///
@@ -432,9 +434,16 @@ pub trait Store: Send + 'static {
     const NAME: &'static str;
 
     /// In how many parts the store keeps its data, each with its own numbers of batches. The same answer
-    /// as long as it is open.
+    /// as long as it is open, and in every process.
     fn shards(&self) -> u32 {
         1
+    }
+
+    /// Whether the data is in another number of [parts](Self::shards) by now than when the store was opened,
+    /// because it was lost and somebody else began anew: the store is then dropped and another one opened.
+    /// Asked after an error, and after something was found to be lost.
+    async fn is_outdated(&mut self) -> bool {
+        false
     }
 
     /// In which of them a family is. The same answer in every process.

@@ -45,7 +45,7 @@ pub(crate) struct State {
     /// The greatest id of a series that came.
     pub(crate) greatest_id: u32,
     /// In how many parts it keeps what it holds, if more than one.
-    shards: u32,
+    pub(crate) shards: u32,
     /// Until when what belongs to a live client is kept in a shard.
     leases: HashMap<(u32, u128), Duration>,
     /// The series that were removed, and through which connection.
@@ -410,6 +410,10 @@ impl Store for Connection {
 
     fn shards(&self) -> u32 {
         self.shards
+    }
+
+    async fn is_outdated(&mut self) -> bool {
+        self.server.state(|state| state.shards.max(1) != self.shards)
     }
 
     fn shard(&self, family: &str) -> u32 {
