@@ -352,14 +352,20 @@ impl ForkWatcher for Shared {
         ledger.prepare_fork(&self.engine, &*self.options.clock);
         ledger.hold_over_fork();
         self.events.lock().hold_over_fork();
+        // Last, and taken by nobody who holds one of the others.
+        self.inbox.lock().hold_over_fork();
     }
 
     fn in_parent(&self) {
+        self.inbox.release_after_fork(|_| {});
         self.events.release_after_fork(|_| {});
         self.ledger.release_after_fork(|_| {});
     }
 
     fn in_child(&self) {
+        // Whoever waits for an answer stayed with the parent, as did the runtimes that would be woken; and
+        // it is the parent's to close.
+        self.inbox.release_after_fork(|inbox| std::mem::forget(std::mem::take(inbox)));
         // The parent tells of them. To give their memory back is not for here.
         self.events.release_after_fork(|events| std::mem::forget(std::mem::take(events)));
         self.ledger.release_after_fork(|ledger| ledger.inherit(&self.engine));
