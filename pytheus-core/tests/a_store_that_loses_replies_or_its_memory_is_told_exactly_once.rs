@@ -237,6 +237,31 @@ fn a_snapshot_older_than_the_window_leaves_a_gap_that_is_reported() {
 }
 
 #[test]
+fn all_shards_together_keep_as_much_as_is_allowed() {
+    // Enough for about thirty batches of one change each.
+    const BYTES: usize = 8_000;
+    for (shards, gaps) in [(1, 0), (8, 1)] {
+        let clock = Arc::new(ManualClock::new());
+        let server = Server::on(clock.clone()).in_shards(shards);
+        let mut options = calm(&clock);
+        options.window_bytes = BYTES;
+        let member = Member::with(&server, options);
+        let hits = member.registry.counter("hits_total", "d").register().unwrap();
+        hits.inc();
+        member.flush().unwrap();
+        let snapshot = server.snapshot();
+        for _ in 0..12 {
+            hits.inc();
+            member.flush().unwrap();
+        }
+        server.restore(snapshot);
+        clock.advance(NOTICED);
+        member.flush().unwrap();
+        assert_eq!(member.backend.status().gaps, gaps, "{shards} shards");
+    }
+}
+
+#[test]
 fn an_earlier_life_of_the_server_that_comes_back_is_not_told_twice() {
     let clock = Arc::new(ManualClock::new());
     let server = Server::on(clock.clone());

@@ -303,15 +303,15 @@ impl<S: Store> Flusher<S> {
         self.is_partly_there = false;
         let started = shared.now();
         let unread = self.ready(shared)?;
+        let mut tally = Tally::new(shared, &mut self.order);
+        tally.failure = unread;
         let options = &shared.options;
         let limits = Limits {
             batch: options.batch.max(1),
             wave: WAVE.max(options.batch),
             window: options.window,
-            window_bytes: options.window_bytes,
+            window_bytes: options.window_bytes / tally.works.len().max(1),
         };
-        let mut tally = Tally::new(shared, &mut self.order);
-        tally.failure = unread;
         let Some(store) = &mut self.store else { return Err(not_open(S::NAME)) };
         let mut refusals = Vec::new();
         for turn in 0..TURNS {

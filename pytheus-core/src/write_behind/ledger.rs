@@ -88,7 +88,7 @@ pub(super) struct Limits {
     pub(super) batch: usize,
     /// The most changes on the way at a time.
     pub(super) wave: usize,
-    /// How long acknowledged batches are kept, and how many bytes of them for each shard.
+    /// How long acknowledged batches are kept, and how many bytes of them in each shard.
     pub(super) window: Duration,
     pub(super) window_bytes: usize,
 }
