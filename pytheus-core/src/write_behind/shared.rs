@@ -110,6 +110,17 @@ impl Events {
 
 /// How far a store is behind.
 ///
+/// A scrape shows the same, of the process that is scraped, once it has sent a batch or failed to:
+///
+/// - `pytheus_store_lag_seconds`: [`lag`](Self::lag).
+/// - `pytheus_store_unacknowledged_changes`: [`unacknowledged`](Self::unacknowledged).
+/// - `pytheus_store_batches_total`, `pytheus_store_failures_total`: [`batches`](Self::batches) and
+///   [`failures`](Self::failures).
+/// - `pytheus_store_refused_total`, `pytheus_store_gaps_total`: [`refused`](Self::refused) and
+///   [`gaps`](Self::gaps), if there were any.
+/// - `pytheus_store_unavailable`: 1, where the page shows this process alone because the store could not
+///   be reached; see [`Options::at_scrape`].
+///
 /// # Examples
 ///
 /// ```
@@ -134,7 +145,8 @@ pub struct Status {
     pub failures: u64,
     /// How often it would not have a change.
     pub refused: u64,
-    /// How often it had lost what could not be told again.
+    /// How often it had lost what could not be told again; and for how many removals there was no room
+    /// while it was away: 131,072 wait at most.
     pub gaps: u64,
     /// Why the store is not being told, if it is not.
     pub failure: Option<String>,
