@@ -300,8 +300,12 @@ impl Store for RedisStore {
                 break;
             }
             let began = Instant::now();
-            let Self { shards, connection, .. } = self;
-            let refreshed = shards[at].refresh(connection, client.id, lease);
+            let Self { shards, connection, places, .. } = self;
+            let mut refreshed = shards[at].refresh(connection, client.id, lease);
+            // Questions do not show what others removed, and this client may do nothing else.
+            if shards[at].incarnation != 0 && matches!(refreshed, Ok(true)) {
+                refreshed = shards[at].sync(connection, places).map(|()| true);
+            }
             shards[at].is_away = refreshed.is_err();
             match refreshed {
                 Ok(is_there) => all &= is_there,

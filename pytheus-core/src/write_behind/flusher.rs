@@ -245,8 +245,9 @@ impl<S: Store> Flusher<S> {
             && shared.ledger.lock().has_large_numbers()
         {
             // A store keeps what it knows of a series under its number for as long as it is open. What
-            // others removed, it can say under the old numbers only.
+            // others removed, it can say under the old numbers only; it knows after a renewal.
             let mut tally = Tally::new(shared, &mut self.order);
+            block_on(refresh(store, shared, &mut tally, &mut None));
             block_on(ask(store, shared, &mut tally, None));
             if tally.failure.is_none() {
                 self.store = None;

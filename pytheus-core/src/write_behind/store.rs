@@ -502,7 +502,8 @@ pub trait Store: Send + 'static {
     /// then, `lease` may be taken to be a minute. Not needed by stores where nothing expires.
     ///
     /// A store in several shards goes through all of them, also when one cannot be reached. That something
-    /// is missing in one is to be said rather than that another one failed.
+    /// is missing in one is to be said rather than that another one failed. A store that does not look at
+    /// every question for what others [removed](Receipt::removed) does so here, for the next answer.
     ///
     /// When the lease is over, the [live client's](Owner::LiveClient) numbers are shown no more. The number
     /// of its last batch must be kept for **a day** beyond: the client may only have been unable to reach
