@@ -244,7 +244,6 @@ impl Store for RedisStore {
             let message = format!("there is no shard {}", first.shard);
             return Err(error(BackendErrorKind::Other, message));
         };
-        let before = receipts.len();
         let life = shard.incarnation;
         let Self { connection, places, lease, .. } = self;
         let mut result = shard.apply_all(connection, places, *lease, batches, receipts);
@@ -258,9 +257,6 @@ impl Store for RedisStore {
             result.as_ref().is_err_and(|error| error.kind == BackendErrorKind::Conflict);
         // Whoever made the shard anew may have made more of them, or fewer.
         self.doubts_shards |= is_conflict || life != 0 && shard.incarnation != life;
-        if let Some(receipt) = receipts.get_mut(before) {
-            receipt.removed = std::mem::take(&mut shard.removed);
-        }
         result
     }
 
