@@ -57,6 +57,7 @@ impl Shard {
                     self.send(connection, places, lease, batches, receipts)?
                 }
             };
+            let at = receipts.len();
             let holds = match outcome {
                 Outcome::Applied(count) => {
                     next += count;
@@ -72,6 +73,8 @@ impl Shard {
                 }
             };
             receipts.extend(batches[next..].iter().map(|_| Receipt::new(holds)));
+            // Nothing from this one on was applied.
+            receipts[at].removed = std::mem::take(&mut self.removed);
             break;
         }
         Ok(())
@@ -275,6 +278,8 @@ impl Shard {
             return Ok(holds.map_or(Outcome::Refused(refused), Outcome::Held));
         }
         plans.truncate(fine);
+        // What is found to be removed from here on was so after these were applied.
+        let (first, removed) = (receipts.len(), self.removed.len());
         let mut pipeline = Pipeline::with_capacity(plans.len());
         for (batch, plan) in batches.iter().zip(&plans) {
             pipeline.add_command(self.command(batch, plan, lease));
@@ -312,6 +317,9 @@ impl Shard {
                     applied += 1;
                 }
             }
+        }
+        if let Some(receipt) = receipts.get_mut(first) {
+            receipt.removed.extend(self.removed.drain(..removed));
         }
         Ok(Outcome::Applied(applied))
     }

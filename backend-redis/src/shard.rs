@@ -80,6 +80,8 @@ pub(crate) struct Shard {
     is_permitted: bool,
     /// Whether places are to be looked at again, because entries or families have changed.
     has_changed: bool,
+    /// Whether it could not be reached when a lease was to be renewed last.
+    pub(crate) is_away: bool,
     /// Series that others removed, by their numbers, until somebody is told.
     pub(crate) removed: Vec<u32>,
     pub(crate) described: Described,
@@ -123,6 +125,7 @@ impl Shard {
             members: HashMap::new(),
             is_permitted: false,
             has_changed: false,
+            is_away: false,
             removed: Vec::new(),
             described: Described::default(),
         }

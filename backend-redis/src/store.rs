@@ -22,6 +22,9 @@ const SHARDS_OF_A_CLUSTER: u32 = 16;
 const MOST_SHARDS: u32 = 4096;
 /// So many calls look for series that have expired, at a time.
 const EXPIRIES: usize = 10;
+/// How long shards that do not answer are waited for before those that were not tried yet have to wait
+/// for the next time.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// So many calls sweep at a time.
 const SWEEPS: usize = 100;
 
@@ -42,6 +45,10 @@ pub struct RedisStore {
     places: Places,
     lease: Duration,
     record_lifetime: Duration,
+    /// Whether as many shards are used as are recorded, whoever said so.
+    takes_any_shards: bool,
+    /// Whether something came up by which there may be another number of them now.
+    doubts_shards: bool,
     swept: Option<Instant>,
 }
 
@@ -78,6 +85,8 @@ impl RedisStore {
             places: Vec::new(),
             lease: FIRST_LEASE,
             record_lifetime: config.record_lifetime,
+            takes_any_shards: config.shards.is_none(),
+            doubts_shards: false,
             swept: None,
         })
     }
@@ -159,16 +168,22 @@ impl Garbage {
     }
 }
 
+/// The number of shards that is recorded, if any is that makes sense.
+fn recorded_shards(connection: &mut Connection, keys: &Keys) -> Result<Option<u32>, BackendError> {
+    let mut pipeline = Pipeline::with_capacity(1);
+    pipeline.cmd("GETRANGE").arg(keys.cells()).arg(0).arg(127);
+    let replies = scripts::plain(connection, keys, &pipeline)?;
+    let head = bytes(replies.first())?;
+    let recorded = header_cell(head, layout::SHARDS) as u32;
+    Ok((1..=MOST_SHARDS).contains(&recorded).then_some(recorded))
+}
+
 /// The number of shards that is recorded, or is so now.
 fn agree_on_shards(connection: &mut Connection, config: &RedisConfig) -> Result<u32, BackendError> {
     let keys = Keys::new(&config.key_prefix, 0);
     let default = if connection.is_cluster() { SHARDS_OF_A_CLUSTER } else { 1 };
-    let mut pipeline = Pipeline::with_capacity(1);
-    pipeline.cmd("GETRANGE").arg(keys.cells()).arg(0).arg(127);
-    let replies = scripts::plain(connection, &keys, &pipeline)?;
-    let head = bytes(replies.first())?;
-    let recorded = header_cell(head, layout::SHARDS) as u32;
-    if (1..=MOST_SHARDS).contains(&recorded) && config.shards.is_none_or(|n| n == recorded) {
+    let recorded = recorded_shards(connection, &keys)?;
+    if let Some(recorded) = recorded.filter(|n| config.shards.is_none_or(|asked| asked == *n)) {
         return Ok(recorded);
     }
     let asked = config.shards.unwrap_or(default);
@@ -196,6 +211,17 @@ impl Store for RedisStore {
         self.shards.len() as u32
     }
 
+    async fn is_outdated(&mut self) -> bool {
+        if !self.takes_any_shards || !self.doubts_shards {
+            return false;
+        }
+        let Ok(recorded) = recorded_shards(&mut self.connection, &self.shards[0].keys) else {
+            return false;
+        };
+        self.doubts_shards = false;
+        recorded.is_some_and(|recorded| recorded != self.shards())
+    }
+
     fn shard(&self, family: &str) -> u32 {
         // FNV-1a: the same in every process, whatever its version.
         let hash = family.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -220,7 +246,7 @@ impl Store for RedisStore {
             let message = format!("there is no shard {}", first.shard);
             return Err(error(BackendErrorKind::Other, message));
         };
-        let before = receipts.len();
+        let life = shard.incarnation;
         let Self { connection, places, lease, .. } = self;
         let mut result = shard.apply_all(connection, places, *lease, batches, receipts);
         if let Err(error) = &result
@@ -229,17 +255,24 @@ impl Store for RedisStore {
             // The server does not always say what it is that a script may not do.
             result = shard.name_what_is_denied(connection).and(result);
         }
-        if let Some(receipt) = receipts.get_mut(before) {
-            receipt.removed = std::mem::take(&mut shard.removed);
-        }
+        let is_conflict =
+            result.as_ref().is_err_and(|error| error.kind == BackendErrorKind::Conflict);
+        // Whoever made the shard anew may have made more of them, or fewer.
+        self.doubts_shards |= is_conflict || life != 0 && shard.incarnation != life;
         result
     }
 
     async fn read_families(&mut self, into: &mut Contents) -> Result<(), BackendError> {
+        let began = Instant::now();
+        let mut result = Ok(());
         for shard in &mut self.shards {
-            shard.read_only_families(&mut self.connection, into)?;
+            // What the others have is worth knowing, unless it takes too long.
+            result = result.and(shard.read_only_families(&mut self.connection, into));
+            if result.is_err() && began.elapsed() > PATIENCE {
+                break;
+            }
         }
-        Ok(())
+        result
     }
 
     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError> {
@@ -255,8 +288,34 @@ impl Store for RedisStore {
     async fn refresh(&mut self, client: &Client, lease: Duration) -> Result<bool, BackendError> {
         self.lease = lease;
         let mut all = true;
-        for shard in &mut self.shards {
-            all &= shard.refresh(&mut self.connection, client.id, lease)?;
+        let mut failure = None;
+        let mut order: Vec<usize> = (0..self.shards.len()).collect();
+        // Those that failed last time come last, so that they keep the lease of nothing else waiting.
+        order.sort_by_key(|at| self.shards[*at].is_away);
+        let mut waited = Duration::ZERO;
+        for at in order {
+            if waited > PATIENCE {
+                break;
+            }
+            let began = Instant::now();
+            let Self { shards, connection, places, .. } = self;
+            let mut refreshed = shards[at].refresh(connection, client.id, lease);
+            // Questions do not show what others removed, and this client may do nothing else.
+            if shards[at].incarnation != 0 && matches!(refreshed, Ok(true)) {
+                refreshed = shards[at].sync(connection, places).map(|()| true);
+            }
+            shards[at].is_away = refreshed.is_err();
+            match refreshed {
+                Ok(is_there) => all &= is_there,
+                Err(error) => {
+                    waited += began.elapsed();
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        if let Some(error) = failure {
+            // What is missing elsewhere is told again at once.
+            return if all { Err(error) } else { Ok(false) };
         }
         let records = self.is_to_sweep_records();
         if records || self.shards.iter().any(|shard| shard.expiry.is_some()) {

@@ -2,8 +2,9 @@
 
 mod server;
 
-use pytheus_core::write_behind::{Amount, Change, RARE, Store};
+use pytheus_core::write_behind::{Amount, Batch, Change, Position, RARE, Store};
 use server::{COUNTER, HISTOGRAM, Sender, Server, add, block_on, describe, series};
+use std::time::Duration;
 
 #[test]
 fn who_does_not_know_of_a_removal_does_not_add_to_the_next_owner() {
@@ -129,4 +130,19 @@ fn a_series_removed_and_named_in_one_batch_begins_at_zero() {
     assert_eq!(sender.int("hits", ""), Some(2));
     sender.apply(&[Change::Drop { family: "hits" }, describe("hits"), add(hits, 0, 3)]);
     assert_eq!(sender.int("hits", ""), Some(3));
+}
+
+#[test]
+fn a_client_that_only_renews_its_lease_learns_what_others_removed() {
+    let server = Server::start();
+    let (mut idle, mut other) = (Sender::new(&server), Sender::new(&server));
+    let gone = series(0, "hits", "gone", COUNTER);
+    idle.apply(&[describe("hits"), add(gone, 0, 5)]);
+    other.apply(&[Change::Remove { series: gone }]);
+    let client = idle.client.clone();
+    block_on(idle.store.refresh(&client, Duration::from_secs(60))).unwrap();
+    let question = Batch { follows: Position::default(), number: 0, ..idle.batch(&[]) };
+    let ask = |idle: &mut Sender| block_on(idle.store.apply(&question)).unwrap().removed;
+    assert_eq!(ask(&mut idle), [0]);
+    assert_eq!(ask(&mut idle), [0; 0], "told once");
 }

@@ -3,7 +3,7 @@
 
 mod store;
 
-use pytheus_core::ManualClock;
+use pytheus_core::{ManualClock, Registry};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -98,4 +98,29 @@ fn what_any_thread_counted_before_a_flush_is_in_the_store_after_it() {
             });
         }
     });
+}
+
+#[test]
+fn what_was_removed_from_a_family_registered_during_a_flush_is_gone_after_the_next() {
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let [member, other] = [0; 2].map(|_| Member::on(&server, &clock));
+    let late = |registry: &Registry| {
+        registry.counter("late_total", "d").label_names(["n"]).register().unwrap()
+    };
+    late(&other.registry).with(["gone"]).inc();
+    other.flush().unwrap();
+    member.registry.counter("hits_total", "d").register().unwrap().inc();
+    // While it is asked where the families are that were listed.
+    server.at_look({
+        let registry = member.registry.clone();
+        move || {
+            let late = late(&registry);
+            late.with(["gone"]);
+            late.remove(["gone"]);
+        }
+    });
+    member.flush().unwrap();
+    member.flush().unwrap();
+    assert!(!server.has("late_total", "gone\n"));
 }

@@ -11,8 +11,11 @@ use pytheus_core::write_behind::{Options, WriteBehind};
 use pytheus_core::{
     BackendError, Counter, Family, Gauge, GaugeMode, Histogram, ManualClock, Registry,
 };
-use std::sync::Arc;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use store::{Connection, Server, calm};
 
 /// The server of this process: a forked child cannot reach its parent's memory.
@@ -200,6 +203,28 @@ fn a_forked_child_tells_the_store_on_its_own() {
     assert_eq!(told, "");
     metrics.registry.flush_blocking().unwrap();
     assert_eq!(here().count("calm_total", ""), 2.0 * forks + 1.0);
+
+    // What the parent's flusher is asked for during a call, it is asked for alone.
+    let told = Arc::new(Mutex::new(None));
+    here().meanwhile({
+        let (told, registry, calm) = (told.clone(), metrics.registry.clone(), calm.clone());
+        move || {
+            let mut close = pin!(registry.close());
+            assert!(close.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            let child = in_child(|| {
+                begin_here();
+                for n in 1..=3 {
+                    calm.inc();
+                    registry.flush_blocking().map_err(|error| error.to_string())?;
+                    check("calm", here().count("calm_total", ""), f64::from(n))?;
+                }
+                Ok(())
+            });
+            *told.lock().unwrap() = Some(child);
+        }
+    });
+    metrics.registry.flush_blocking().unwrap();
+    assert_eq!(told.lock().unwrap().take(), Some(String::new()));
     metrics.registry.close_blocking().unwrap();
     let told = in_child(|| {
         metrics.calm.inc();

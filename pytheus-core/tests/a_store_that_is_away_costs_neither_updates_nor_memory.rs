@@ -6,8 +6,11 @@ mod store;
 use pytheus_core::engine::Engine;
 use pytheus_core::write_behind::{Options, Unavailable, WriteBehind};
 use pytheus_core::{BackendErrorKind, ManualClock, Registry};
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
 use store::{Member, Server, calm, until};
 
 #[test]
@@ -131,6 +134,48 @@ fn batches_stay_small_however_much_is_removed_at_once() {
 }
 
 #[test]
+fn a_batch_that_is_full_takes_nothing_more_of_a_series_that_begins_the_next_one() {
+    for first in 0..10 {
+        let clock = Arc::new(ManualClock::new());
+        let server = Server::on(clock.clone());
+        let mut options = calm(&clock);
+        options.batch = 4;
+        let backend = Member::with(&server, options).backend;
+        let registry = Registry::builder(backend).clock(clock.clone()).build().unwrap();
+        let hits = registry.counter("hits_total", "d").label_names(["n"]);
+        let hits = hits.expire_idle(Duration::from_secs(60)).register().unwrap();
+        let other = registry.counter("other_total", "d").register().unwrap();
+        registry.flush_blocking().unwrap();
+        // What is on its way and does not arrive keeps the rest from being looked at.
+        server.trouble(|trouble| trouble.is_away = true);
+        other.inc();
+        assert!(registry.flush_blocking().is_err());
+        let all: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+        all.iter().for_each(|n| hits.with([n]).inc());
+        assert!(registry.collect_blocking().is_err());
+        clock.advance(Duration::from_secs(61));
+        server.meanwhile({
+            let (server, registry, hits, all) =
+                (server.clone(), registry.clone(), hits.clone(), all.clone());
+            move || {
+                let mut expires = pin!(registry.collect());
+                let _ = expires.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                for n in all.iter().cycle().skip(first).take(all.len()) {
+                    hits.with([n]);
+                    hits.remove([n]);
+                }
+                server.trouble(|trouble| trouble.is_away = false);
+            }
+        });
+        registry.flush_blocking().unwrap();
+        registry.flush_blocking().unwrap();
+        for n in &all {
+            assert!(!server.has("hits_total", &format!("{n}\n")), "{n} after {first}");
+        }
+    }
+}
+
+#[test]
 fn numbers_of_series_stay_small_however_many_come_and_go() {
     let clock = Arc::new(ManualClock::new());
     let server = Server::on(clock.clone());
@@ -224,6 +269,28 @@ fn a_store_that_hangs_keeps_no_update_waiting_and_all_who_scrape_get_its_error()
     server.trouble(|trouble| trouble.is_away = false);
     member.flush().unwrap();
     assert_eq!(server.count("hits_total", ""), 10_001.0);
+}
+
+#[test]
+fn a_store_that_hangs_keeps_no_removal_waiting() {
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let member = Member::on(&server, &clock);
+    let hits = member.registry.counter("hits_total", "d").label_names(["n"]).register().unwrap();
+    hits.with(["stays"]).inc();
+    member.flush().unwrap();
+    let hung = server.hang();
+    let started = Instant::now();
+    for n in 0..5_000 {
+        let n = n.to_string();
+        hits.with([&n]).inc();
+        hits.remove([&n]);
+    }
+    // Not for a moment each, which would come to minutes.
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    drop(hung);
+    member.flush().unwrap();
+    assert_eq!(member.backend.status().gaps, 0);
 }
 
 #[test]

@@ -4,8 +4,9 @@
 
 mod store;
 
-use pytheus_core::ManualClock;
-use pytheus_core::write_behind::Options;
+use pytheus_core::engine::Engine;
+use pytheus_core::write_behind::{Options, WriteBehind};
+use pytheus_core::{GaugeMode, ManualClock, Registry};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -117,6 +118,66 @@ fn a_server_that_restarts_empty_under_load_is_told_everything() {
 }
 
 #[test]
+fn a_server_that_is_made_anew_in_other_parts_is_told_everything() {
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let members = [0; 2].map(|_| Member::on(&server, &clock));
+    let names = ["a_total", "b_total", "c_total", "d_total", "e_total"];
+    let counters = members
+        .each_ref()
+        .map(|member| names.map(|name| member.registry.counter(name, "d").register().unwrap()));
+    let gauges = members.each_ref().map(|member| {
+        let gauge = member.registry.gauge("g", "d").mode(GaugeMode::LiveSum);
+        gauge.register().unwrap()
+    });
+    let mut expected = 0.0;
+    let mut lives = Vec::new();
+    for (turn, shards) in [1, 16, 3, 1, 2].into_iter().enumerate() {
+        server.restart_empty();
+        server.state(|state| state.shards = shards);
+        for round in 0..3 {
+            // Also what waits, and what was sent in vain.
+            server.trouble(|trouble| trouble.is_away = round == 2);
+            for (counters, gauge) in counters.iter().zip(&gauges) {
+                counters.iter().for_each(|counter| counter.inc_by(2));
+                gauge.set(turn as f64);
+            }
+            expected += 4.0;
+            clock.advance(NOTICED);
+            for member in &members {
+                let told = member.flush();
+                assert_eq!(told.is_err(), round == 2, "{told:?} in {shards}");
+            }
+            for name in names.iter().filter(|_| round != 2) {
+                assert_eq!(server.count(name, ""), expected, "{name} in {shards}, round {round}");
+            }
+        }
+        server.trouble(|trouble| trouble.is_away = false);
+        if turn < 4 {
+            lives.push((server.snapshot(), expected));
+        }
+    }
+    members.iter().for_each(|member| member.flush().unwrap());
+    assert_eq!(members[0].value("g", []), Some(8.0));
+    assert!(members.iter().all(|member| member.backend.status().gaps == 0));
+    // Nothing is told twice, whichever life comes back.
+    for (life, _) in lives {
+        server.restore(life);
+        clock.advance(NOTICED);
+        members.iter().for_each(|member| member.flush().unwrap());
+        for name in names {
+            let told = server.count(name, "");
+            assert!(told <= expected && told > 0.0, "{told} of {expected}");
+        }
+    }
+    server.restart_empty();
+    server.state(|state| state.shards = 5);
+    clock.advance(NOTICED);
+    members.iter().for_each(|member| member.flush().unwrap());
+    names.iter().for_each(|name| assert_eq!(server.count(name, ""), expected, "{name}"));
+}
+
+#[test]
 fn a_snapshot_within_the_window_is_made_good() {
     let clock = Arc::new(ManualClock::new());
     let server = Server::on(clock.clone());
@@ -173,6 +234,31 @@ fn a_snapshot_older_than_the_window_leaves_a_gap_that_is_reported() {
     clock.advance(NOTICED);
     member.flush().unwrap();
     assert_eq!(server.count("hits_total", ""), 1_112.0, "an empty store is told everything");
+}
+
+#[test]
+fn all_shards_together_keep_as_much_as_is_allowed() {
+    // Enough for about thirty batches of one change each.
+    const BYTES: usize = 8_000;
+    for (shards, gaps) in [(1, 0), (8, 1)] {
+        let clock = Arc::new(ManualClock::new());
+        let server = Server::on(clock.clone()).in_shards(shards);
+        let mut options = calm(&clock);
+        options.window_bytes = BYTES;
+        let member = Member::with(&server, options);
+        let hits = member.registry.counter("hits_total", "d").register().unwrap();
+        hits.inc();
+        member.flush().unwrap();
+        let snapshot = server.snapshot();
+        for _ in 0..12 {
+            hits.inc();
+            member.flush().unwrap();
+        }
+        server.restore(snapshot);
+        clock.advance(NOTICED);
+        member.flush().unwrap();
+        assert_eq!(member.backend.status().gaps, gaps, "{shards} shards");
+    }
 }
 
 #[test]
@@ -275,7 +361,6 @@ fn gauges_are_set_as_they_were_set_last_after_a_loss() {
 
 #[test]
 fn gauges_of_live_clients_come_back_when_their_lease_ran_out() {
-    use pytheus_core::GaugeMode;
     let clock = Arc::new(ManualClock::new());
     let server = Server::on(clock.clone());
     let member = Member::on(&server, &clock);
@@ -297,6 +382,132 @@ fn gauges_of_live_clients_come_back_when_their_lease_ran_out() {
     member.flush().unwrap();
     clock.advance(10 * MINUTE);
     assert_eq!(values(), [Some(5.0), Some(5.0)]);
+}
+
+#[test]
+fn gauges_of_live_clients_stay_when_the_store_is_opened_anew() {
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let member = Member::on(&server, &clock);
+    let gauge = |name| member.registry.gauge(name, "d").mode(GaugeMode::LiveSum);
+    let set = gauge("set").register().unwrap();
+    let added = gauge("added").register().unwrap();
+    set.set(3);
+    added.add(4);
+    member.flush().unwrap();
+    server.trouble(|trouble| trouble.panic = Some("out of cheese"));
+    assert!(member.flush().is_err());
+    for _ in 0..20 {
+        member.flush().unwrap();
+        clock.advance(NOTICED);
+    }
+    assert_eq!(member.value("set", []), Some(3.0));
+    assert_eq!(member.value("added", []), Some(4.0));
+}
+
+/// Has another client remove a series of `hits_total` that it has, too.
+fn remove(other: &Member, labels: &str) {
+    let hits = other.registry.counter("hits_total", "d").label_names(["n"]).register().unwrap();
+    hits.with([labels]);
+    other.flush().unwrap();
+    hits.remove([labels]);
+    other.flush().unwrap();
+}
+
+#[test]
+fn what_others_removed_is_not_told_to_an_empty_store_by_who_was_idle_then() {
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let [idle, other] = [0; 2].map(|_| Member::on(&server, &clock));
+    let hits = idle.registry.counter("hits_total", "d").label_names(["n"]).register().unwrap();
+    hits.with(["gone"]).inc_by(10);
+    hits.with(["stays"]).inc_by(10);
+    idle.flush().unwrap();
+    remove(&other, "gone");
+    idle.flush().unwrap();
+    server.restart_empty();
+    clock.advance(NOTICED);
+    idle.flush().unwrap();
+    assert_eq!(server.count("hits_total", "stays\n"), 10.0);
+    assert_eq!(server.count("hits_total", "gone\n"), 0.0);
+    hits.with(["gone"]).inc();
+    idle.flush().unwrap();
+    assert_eq!(server.count("hits_total", "gone\n"), 1.0);
+}
+
+#[test]
+fn what_others_removed_is_known_before_the_store_is_opened_anew_for_new_numbers() {
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let (opened, connect) = (Arc::new(AtomicUsize::new(0)), server.clone());
+    let count = opened.clone();
+    let open = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(connect.connect())
+    };
+    let backend = WriteBehind::start(Engine::private().unwrap(), open, calm(&clock)).unwrap();
+    let registry = Registry::new(backend);
+    let hits = registry.counter("hits_total", "d").label_names(["n"]).register().unwrap();
+    let other = Member::on(&server, &clock);
+    let gone = hits.with(["gone"]);
+    gone.inc_by(10);
+    registry.flush_blocking().unwrap();
+    for n in 0.. {
+        for n in 0..1_000 {
+            let n = n.to_string();
+            hits.with([&n]);
+            hits.remove([&n]);
+        }
+        assert!(n < 1_000, "it was not opened anew");
+        // Not so soon, which saves time.
+        if n > 250 {
+            remove(&other, "gone");
+            gone.inc();
+        }
+        registry.flush_blocking().unwrap();
+        if opened.load(Ordering::Relaxed) > 1 {
+            break;
+        }
+    }
+    server.restart_empty();
+    clock.advance(NOTICED);
+    registry.flush_blocking().unwrap();
+    assert_eq!(server.count("hits_total", "gone\n"), 1.0);
+}
+
+#[test]
+fn what_was_counted_after_others_removed_the_series_is_told_again_to_an_empty_store() {
+    let clock = Arc::new(ManualClock::new());
+    let server = Server::on(clock.clone());
+    let mut options = calm(&clock);
+    // What the removal is told with, and what comes behind it.
+    options.batch = 1;
+    let member = Member::with(&server, options);
+    let other = Member::on(&server, &clock);
+    let hits = member.registry.counter("hits_total", "d").label_names(["n"]).register().unwrap();
+    let all = ["a", "b", "c"];
+    for n in all {
+        hits.with([n]).inc_by(10);
+        hits.with([n]).inc_by(0.5);
+    }
+    member.flush().unwrap();
+    all.iter().for_each(|n| remove(&other, n));
+    for turn in 1..=2 {
+        for n in all {
+            hits.with([n]).inc_by(3);
+            hits.with([n]).inc_by(0.25);
+        }
+        member.flush().unwrap();
+        for is_new in [false, true] {
+            for n in all {
+                let told = server.count("hits_total", &format!("{n}\n"));
+                assert_eq!(told, 3.25 * f64::from(turn), "{n} in turn {turn}, {is_new}");
+            }
+            server.restart_empty();
+            clock.advance(NOTICED);
+            member.flush().unwrap();
+        }
+    }
 }
 
 #[test]

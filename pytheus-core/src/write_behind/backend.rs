@@ -19,6 +19,12 @@ use std::sync::Arc;
 /// [flushes](Backend::flush); however many do at a time, it is one pass. A [scrape](Backend::collect)
 /// flushes, too, and shows what the store holds then.
 ///
+/// Who wants to know that an update is in the store writes `counter.inc(); registry.flush().await?`. That
+/// costs one round trip, which all share who wait at the time; the update itself waits for nothing.
+///
+/// A scrape also shows how it goes, in families whose names begin with `pytheus_store_`: they are listed
+/// at [`Status`].
+///
 /// Cheap to clone; clones are the same client of the store. When the last one is gone, what is left is
 /// told if the store answers; [`close`](Backend::close) waits for that.
 ///

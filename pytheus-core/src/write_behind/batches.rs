@@ -131,6 +131,9 @@ pub(super) struct Shard {
     /// By its own clock the store may have taken what was set so far for set as late as this: what is
     /// frozen from now on is told as set then at the earliest.
     pub(super) sets_after: Duration,
+    /// Whether it could not be told in the flush that is under way, so that nothing more is put into
+    /// batches for it.
+    pub(super) is_away: bool,
 }
 
 impl Shard {
@@ -146,6 +149,23 @@ impl Shard {
             window_bytes: 0,
             last_number: 0,
             sets_after: Duration::ZERO,
+            is_away: false,
+        }
+    }
+
+    /// How many changes are frozen and not acknowledged.
+    pub(super) fn on_the_way(&self) -> usize {
+        self.in_flight.iter().map(Frozen::changes).sum()
+    }
+
+    /// One of a store that was made anew in other parts, for who told the `old` ones something that is
+    /// lost, unless one of their lives comes back.
+    pub(super) fn instead_of(old: &[Self], client: Client) -> Self {
+        Self {
+            lives: old.iter().flat_map(|shard| &shard.lives).copied().collect(),
+            is_renewed: true,
+            sets_after: old.iter().map(|shard| shard.sets_after).max().unwrap_or_default(),
+            ..Self::new(client)
         }
     }
 

@@ -39,8 +39,19 @@ pub(super) fn spawn<S: Store>(
     let builder = thread::Builder::new().name(format!("pytheus-{}", S::NAME));
     let run = move || {
         let client = Client::new("");
-        Flusher { open, store: None, client, due: None, refreshed: None, pause: None }
-            .run(&weak, first);
+        Flusher {
+            open,
+            store: None,
+            was_open: false,
+            is_read: false,
+            order: Vec::new(),
+            is_partly_there: false,
+            client,
+            due: None,
+            refreshed: None,
+            pause: None,
+        }
+        .run(&weak, first);
     };
     let handle = builder.spawn(run).map_err(|error| {
         let message = "no thread can be made to write to the store";
@@ -52,6 +63,14 @@ pub(super) fn spawn<S: Store>(
 struct Flusher<S> {
     open: Arc<Open<S>>,
     store: Option<S>,
+    /// Whether another one was open before it in this process.
+    was_open: bool,
+    /// Whether it was learned what families there are.
+    is_read: bool,
+    /// In which order its shards are told: those that could not be last time come last.
+    order: Vec<usize>,
+    /// Whether some of them could be told when others could not.
+    is_partly_there: bool,
     client: Client,
     /// When to flush next.
     due: Option<Duration>,
@@ -68,7 +87,10 @@ impl<S: Store> Flusher<S> {
         let _end = End(weak);
         self.client = Client::new(shared.options.name());
         if let Some(first) = first {
-            let opened = self.attempt(|flusher| flusher.ready(&shared));
+            let opened = self.attempt(|flusher| match flusher.ready(&shared)? {
+                Some(error) => Err(error),
+                None => Ok(()),
+            });
             let is_over = opened.is_err();
             first.keep(opened);
             if is_over {
@@ -115,7 +137,9 @@ impl<S: Store> Flusher<S> {
                 let mut health = shared.health.lock();
                 health.failures += 1;
                 health.failure = Some(error.to_string());
-                let pause = self.pause.map_or(interval, |pause| pause.saturating_mul(2));
+                // What works goes on as always.
+                let longer = self.pause.filter(|_| !self.is_partly_there);
+                let pause = longer.map_or(interval, |pause| pause.saturating_mul(2));
                 self.pause = Some(pause.min(MOST_PAUSE.max(interval)));
             }
         }
@@ -182,7 +206,7 @@ impl<S: Store> Flusher<S> {
         let Some(store) = &mut self.store else { return Err(not_open(S::NAME)) };
         let mut contents = Contents::new();
         block_on(store.read(&mut contents))?;
-        shared.ledger.lock().learn_families(&contents);
+        shared.ledger.lock().learn_families(&contents, true);
         Ok(Collection::new(Shown::new(
             contents,
             own::metrics(shared),
@@ -215,74 +239,116 @@ impl<S: Store> Flusher<S> {
         })
     }
 
-    /// Opens the store, and learns what families there are.
-    fn ready(&mut self, shared: &Shared) -> Result<(), BackendError> {
-        if self.store.is_some() && shared.ledger.lock().has_large_numbers() {
-            // A store keeps what it knows of a series under its number for as long as it is open.
-            self.store = None;
-            shared.ledger.lock().renumber();
+    /// Opens the store, and learns what families there are; why, if that is not known of all shards.
+    fn ready(&mut self, shared: &Shared) -> Result<Option<BackendError>, BackendError> {
+        if let Some(store) = &mut self.store
+            && shared.ledger.lock().has_large_numbers()
+        {
+            // A store keeps what it knows of a series under its number for as long as it is open. What
+            // others removed, it can say under the old numbers only; it knows after a renewal.
+            let mut tally = Tally::new(shared, &mut self.order);
+            block_on(refresh(store, shared, &mut tally, &mut None));
+            block_on(ask(store, shared, &mut tally, None));
+            if tally.failure.is_none() {
+                self.store = None;
+                shared.ledger.lock().renumber();
+            }
         }
-        if self.store.is_some() {
-            return Ok(());
+        if self.store.is_none() {
+            let store = (self.open)()?;
+            let mut ledger = shared.ledger.lock();
+            if ledger.shards.is_empty() {
+                ledger.set_shards(&self.client, store.shards());
+            } else if ledger.shards.len() != store.shards().max(1) as usize {
+                ledger.cut_anew(&self.client, store.shards());
+            }
+            ledger.is_new_child(&self.client);
+            if std::mem::replace(&mut self.was_open, true) {
+                // It has not seen what this client set before, so it could not keep that alive.
+                ledger.tell_all_again();
+                self.refreshed = None;
+            }
+            drop(ledger);
+            self.is_read = false;
+            self.store = Some(store);
         }
-        let mut store = (self.open)()?;
-        let mut contents = Contents::new();
-        block_on(store.read_families(&mut contents))?;
-        let mut ledger = shared.ledger.lock();
-        ledger.learn_families(&contents);
-        if ledger.shards.is_empty() {
-            ledger.set_shards(&self.client, store.shards());
+        let Some(store) = self.store.as_mut().filter(|_| !self.is_read) else { return Ok(None) };
+        match block_on(learn_families(store, shared)) {
+            Ok(()) => {
+                self.is_read = true;
+                Ok(None)
+            }
+            Err(error) if shared.ledger.lock().shards.len() > 1 => Ok(Some(error)),
+            Err(error) => Err(error),
         }
-        ledger.is_new_child(&self.client);
-        drop(ledger);
-        self.store = Some(store);
-        Ok(())
     }
 
     /// Tells the store everything that changed, and if somebody `is_asked` for that, what it lost; what
-    /// it would not have.
+    /// it would not have. A store that is outdated is opened anew, once.
     async fn flush(
         &mut self,
         shared: &Shared,
         is_asked: bool,
     ) -> Result<Vec<String>, BackendError> {
+        let told = self.tell(shared, is_asked).await;
+        let Some(store) = self.store.as_mut().filter(|_| told.is_err()) else { return told };
+        if !store.is_outdated().await {
+            return told;
+        }
+        self.store = None;
+        self.tell(shared, is_asked).await
+    }
+
+    /// Shards that fail keep nothing from the others; what the first of them said is the error.
+    async fn tell(&mut self, shared: &Shared, is_asked: bool) -> Result<Vec<String>, BackendError> {
+        self.is_partly_there = false;
         let started = shared.now();
-        self.ready(shared)?;
+        let unread = self.ready(shared)?;
+        let mut tally = Tally::new(shared, &mut self.order);
+        tally.failure = unread;
         let options = &shared.options;
         let limits = Limits {
             batch: options.batch.max(1),
             wave: WAVE.max(options.batch),
             window: options.window,
-            window_bytes: options.window_bytes,
+            window_bytes: options.window_bytes / tally.works.len().max(1),
         };
         let Some(store) = &mut self.store else { return Err(not_open(S::NAME)) };
         let mut refusals = Vec::new();
-        for _ in 0..TURNS {
+        for turn in 0..TURNS {
+            if turn > 0 && store.is_outdated().await {
+                let message = "it is in another number of shards by now";
+                return Err(BackendError::new(S::NAME, BackendErrorKind::Conflict, message));
+            }
             refusals.clear();
+            // Before the families, so that those they are about are among them.
+            let events = shared.events.lock().take();
             let families = shared.engine.look_at_families();
             let shards: Vec<_> =
                 families.iter().map(|(desc, _)| store.shard(&desc.identity.name)).collect();
-            // While the store is away they wait where there is a limit to them.
-            let has_room = shared.ledger.lock().on_the_way() < limits.wave;
-            let events = has_room.then(|| shared.events.lock().take());
             let clock = &*options.clock;
-            let mut pass = shared.ledger.lock().begin(families, &shards, events, clock, &limits);
+            let (mut pass, waiting) =
+                shared.ledger.lock().begin(families, &shards, events, clock, &limits);
+            shared.events.lock().put_back(waiting);
             if pass.describes {
                 // Others may have described them, with their labels in another order.
-                let mut contents = Contents::new();
-                store.read_families(&mut contents).await?;
-                shared.ledger.lock().learn_families(&contents);
+                match learn_families(store, shared).await {
+                    Err(error) if tally.works.len() > 1 => tally.note(error),
+                    learned => learned?,
+                }
             }
-            let mut next = send(store, shared, &limits, &mut refusals).await?;
-            while next == Next::GoOn && !pass.is_done {
+            let mut next = send(store, shared, &limits, &mut tally, &mut refusals).await;
+            while next == Next::GoOn && !pass.is_done && !tally.is_all_away(shared) {
                 shared.ledger.lock().look(&mut pass, clock, &limits);
-                next = send(store, shared, &limits, &mut refusals).await?;
+                next = send(store, shared, &limits, &mut tally, &mut refusals).await;
             }
-            if next == Next::GoOn
-                && refresh(store, shared, &mut self.refreshed).await?
-                && (!is_asked || ask(store, shared, Some(started)).await?)
+            if tally.is_all_away(shared)
+                || next == Next::GoOn
+                    && refresh(store, shared, &mut tally, &mut self.refreshed).await
+                    && (!is_asked || ask(store, shared, &mut tally, Some(started)).await)
             {
-                return Ok(refusals);
+                self.is_partly_there = tally.has_worked();
+                return tally.failure.take().map_or(Ok(refusals), Err);
             }
         }
         let message = format!("it was found to have lost something {TURNS} times in one flush");
@@ -290,99 +356,218 @@ impl<S: Store> Flusher<S> {
     }
 }
 
-/// Sends what is frozen, until all of it is acknowledged.
+/// How one flush goes with the shards of the store. Those that failed [are away](Shard::is_away) until
+/// the next one.
+struct Tally<'a> {
+    /// In which order they are tried.
+    order: &'a mut Vec<usize>,
+    /// Which have answered.
+    works: Vec<bool>,
+    /// Which were tried and failed.
+    failed: Vec<bool>,
+    failure: Option<BackendError>,
+    /// How long it took those to fail.
+    took: Duration,
+}
+
+impl<'a> Tally<'a> {
+    fn new(shared: &Shared, order: &'a mut Vec<usize>) -> Self {
+        let mut ledger = shared.ledger.lock();
+        ledger.shards.iter_mut().for_each(|shard| shard.is_away = false);
+        let count = ledger.shards.len();
+        if order.len() != count {
+            *order = (0..count).collect();
+        }
+        let none = vec![false; count];
+        Self { order, works: none.clone(), failed: none, failure: None, took: Duration::ZERO }
+    }
+
+    /// Whether to try a shard. If others were waited for in vain for long, one that has not answered yet
+    /// has to wait for the next flush, where it comes before them.
+    fn tries(&self, shared: &Shared, shard: usize) -> bool {
+        /// How long a flush waits for shards that fail, and for one more.
+        const PATIENCE: Duration = Duration::from_secs(1);
+
+        let mut ledger = shared.ledger.lock();
+        let part = &mut ledger.shards[shard];
+        part.is_away |= self.took > PATIENCE && !self.works[shard];
+        !part.is_away
+    }
+
+    /// Notes how it went with a shard.
+    fn tried<T>(
+        &mut self,
+        shared: &Shared,
+        shard: usize,
+        since: Duration,
+        result: Result<T, BackendError>,
+    ) -> Option<T> {
+        match result {
+            Ok(done) => {
+                self.works[shard] = true;
+                Some(done)
+            }
+            Err(error) => {
+                self.works[shard] = false;
+                self.failed[shard] = true;
+                shared.ledger.lock().shards[shard].is_away = true;
+                self.took += shared.now().saturating_sub(since);
+                self.note(error);
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, error: BackendError) {
+        self.failure.get_or_insert(error);
+    }
+
+    fn has_worked(&self) -> bool {
+        self.works.contains(&true)
+    }
+
+    fn is_all_away(&self, shared: &Shared) -> bool {
+        shared.ledger.lock().shards.iter().all(|shard| shard.is_away)
+    }
+}
+
+impl Drop for Tally<'_> {
+    fn drop(&mut self) {
+        let failed = &self.failed;
+        self.order.sort_by_key(|shard| failed[*shard]);
+    }
+}
+
+/// Learns which families there are, those of the shards that can be read at least.
+async fn learn_families<S: Store>(store: &mut S, shared: &Shared) -> Result<(), BackendError> {
+    let mut contents = Contents::new();
+    let read = store.read_families(&mut contents).await;
+    shared.ledger.lock().learn_families(&contents, read.is_ok());
+    read
+}
+
+/// Sends what is frozen, until all of it is acknowledged or cannot be told.
 async fn send<S: Store>(
     store: &mut S,
     shared: &Shared,
     limits: &Limits,
+    tally: &mut Tally<'_>,
     refusals: &mut Vec<String>,
-) -> Result<Next, BackendError> {
-    let shards = shared.ledger.lock().shards.len();
-    for shard in 0..shards {
-        let mut last = None;
-        loop {
-            let (client, position, outgoing) = {
-                let now = shared.now();
-                let mut ledger = shared.ledger.lock();
-                if ledger.is_idle(shard) {
-                    break;
-                }
-                if ledger.shards[shard].is_uncertain(now, MOST_SILENCE) {
-                    ledger.renew(shard);
-                    return Ok(Next::LookAgain);
-                }
-                let is_known = ledger.shards[shard].position.is_some();
-                let outgoing = is_known.then(|| ledger.outgoing(shard, PIPELINE, now));
-                let part = &ledger.shards[shard];
-                (part.client.clone(), part.position, outgoing)
-            };
-            let now = shared.now();
-            let (Some(position), Some(outgoing)) = (position, outgoing) else {
-                let holds = store.apply(&question(&client, shard)).await?.holds;
-                if shared.ledger.lock().learn(shard, holds, now) == Next::LookAgain {
-                    return Ok(Next::LookAgain);
-                }
-                continue;
-            };
-            // What an answer changes, so that one that changes nothing is noticed.
-            let before = Some((position, outgoing.number(0)));
-            if before == last {
-                let message = format!(
-                    "shard {shard} neither took batch {:?} nor refused it",
-                    outgoing.number(0)
-                );
-                return Err(BackendError::new(S::NAME, BackendErrorKind::Other, message));
-            }
-            last = before;
-            let mut receipts = Vec::new();
-            let sent = outgoing
-                .send(&client, shard as u32, position, now, async |batches| {
-                    store.apply_all(batches, &mut receipts).await
-                })
-                .await;
-            let answer = Answer { sent: &outgoing, receipts: &receipts, now: shared.now() };
-            let next = shared.ledger.lock().receive(shard, &answer, limits, refusals);
-            if next == Next::LookAgain {
-                return Ok(next);
-            }
-            sent?;
+) -> Next {
+    let mut next = Next::GoOn;
+    for shard in tally.order.clone() {
+        if shared.ledger.lock().is_idle(shard) || !tally.tries(shared, shard) {
+            continue;
         }
+        let since = shared.now();
+        let sent = send_to(store, shared, shard, limits, refusals).await;
+        next = next.max(tally.tried(shared, shard, since, sent).unwrap_or(Next::GoOn));
     }
-    Ok(Next::GoOn)
+    next
 }
 
-/// Renews the lease of what belongs to the client alone, if it is time; whether all of that is there.
+async fn send_to<S: Store>(
+    store: &mut S,
+    shared: &Shared,
+    shard: usize,
+    limits: &Limits,
+    refusals: &mut Vec<String>,
+) -> Result<Next, BackendError> {
+    let mut last = None;
+    loop {
+        let (client, position, outgoing) = {
+            let now = shared.now();
+            let mut ledger = shared.ledger.lock();
+            if ledger.is_idle(shard) {
+                return Ok(Next::GoOn);
+            }
+            if ledger.shards[shard].is_uncertain(now, MOST_SILENCE) {
+                ledger.renew(shard);
+                return Ok(Next::LookAgain);
+            }
+            let is_known = ledger.shards[shard].position.is_some();
+            let outgoing = is_known.then(|| ledger.outgoing(shard, PIPELINE, now));
+            let part = &ledger.shards[shard];
+            (part.client.clone(), part.position, outgoing)
+        };
+        let now = shared.now();
+        let (Some(position), Some(outgoing)) = (position, outgoing) else {
+            let receipt = store.apply(&question(&client, shard)).await?;
+            if shared.ledger.lock().learn(shard, &receipt, now) == Next::LookAgain {
+                return Ok(Next::LookAgain);
+            }
+            continue;
+        };
+        // What an answer changes, so that one that changes nothing is noticed.
+        let before = Some((position, outgoing.number(0)));
+        if before == last {
+            let message =
+                format!("shard {shard} neither took batch {:?} nor refused it", outgoing.number(0));
+            return Err(BackendError::new(S::NAME, BackendErrorKind::Other, message));
+        }
+        last = before;
+        let mut receipts = Vec::new();
+        let sent = outgoing
+            .send(&client, shard as u32, position, now, async |batches| {
+                store.apply_all(batches, &mut receipts).await
+            })
+            .await;
+        let answer = Answer { sent: &outgoing, receipts: &receipts, now: shared.now() };
+        let next = shared.ledger.lock().receive(shard, &answer, limits, refusals);
+        if next == Next::LookAgain {
+            return Ok(next);
+        }
+        sent?;
+    }
+}
+
+/// Renews the lease of what belongs to the client alone, if it is time; whether all of that is there, as
+/// far as can be told.
 async fn refresh<S: Store>(
     store: &mut S,
     shared: &Shared,
+    tally: &mut Tally<'_>,
     refreshed: &mut Option<Duration>,
-) -> Result<bool, BackendError> {
+) -> bool {
     let (now, lease) = (shared.now(), shared.options.lease);
     if refreshed.is_some_and(|then| now.saturating_sub(then) < lease / 4) {
-        return Ok(true);
+        return true;
     }
     // What is lost while nothing changes is noticed here.
-    let mut is_there = ask(store, shared, None).await?;
+    let mut is_there = ask(store, shared, tally, None).await;
+    if tally.failure.is_some() && !tally.has_worked() {
+        return is_there;
+    }
+    let mut all = true;
     for client in &clients(shared) {
-        if !store.refresh(client, lease).await? {
-            shared.ledger.lock().tell_all_again();
-            is_there = false;
+        match store.refresh(client, lease).await {
+            Ok(true) => {}
+            Ok(false) => {
+                shared.ledger.lock().tell_all_again();
+                is_there = false;
+            }
+            Err(error) => {
+                tally.note(error);
+                all = false;
+            }
         }
     }
-    *refreshed = Some(now);
-    Ok(is_there)
+    if all {
+        *refreshed = Some(now);
+    }
+    is_there
 }
 
 /// Asks all shards where they stand that have not said so after `since`; whether that is where they were
-/// known to.
+/// known to, as far as can be told.
 async fn ask<S: Store>(
     store: &mut S,
     shared: &Shared,
+    tally: &mut Tally<'_>,
     since: Option<Duration>,
-) -> Result<bool, BackendError> {
+) -> bool {
     let mut is_there = true;
-    let shards = shared.ledger.lock().shards.len();
-    for shard in 0..shards {
+    for shard in tally.order.clone() {
         let client = {
             let ledger = shared.ledger.lock();
             let part = &ledger.shards[shard];
@@ -395,11 +580,17 @@ async fn ask<S: Store>(
             }
             part.client.clone()
         };
-        let holds = store.apply(&question(&client, shard)).await?.holds;
-        let now = shared.now();
-        is_there &= shared.ledger.lock().learn(shard, holds, now) == Next::GoOn;
+        if !tally.tries(shared, shard) {
+            continue;
+        }
+        let begun = shared.now();
+        let asked = store.apply(&question(&client, shard)).await;
+        if let Some(receipt) = tally.tried(shared, shard, begun, asked) {
+            let now = shared.now();
+            is_there &= shared.ledger.lock().learn(shard, &receipt, now) == Next::GoOn;
+        }
     }
-    Ok(is_there)
+    is_there
 }
 
 /// A batch that only asks.

@@ -88,7 +88,7 @@ pub(super) struct Limits {
     pub(super) batch: usize,
     /// The most changes on the way at a time.
     pub(super) wave: usize,
-    /// How long acknowledged batches are kept, and how many bytes of them for each shard.
+    /// How long acknowledged batches are kept, and how many bytes of them in each shard.
     pub(super) window: Duration,
     pub(super) window_bytes: usize,
 }
@@ -123,8 +123,32 @@ impl Ledger {
         self.shards = (0..shards.max(1)).map(|_| Shard::new(client.clone())).collect();
     }
 
-    /// Notes which families the store has.
-    pub(super) fn learn_families(&mut self, contents: &Contents) {
+    /// The store is in another number of shards, so it is one that was made anew: everything is told
+    /// again, as another client. But to a life of it in which this process has told something already,
+    /// that counts as told; see [`learn`](Self::learn).
+    pub(super) fn cut_anew(&mut self, client: &Client, shards: u32) {
+        let client = Client::new(client.name.clone());
+        let old = std::mem::take(&mut self.shards);
+        for batch in old.iter().flat_map(|shard| &shard.in_flight).filter(|b| b.sent.is_none()) {
+            for (at, deltas) in batch.series() {
+                if let Some(rows) = &mut self.families[at.family as usize] {
+                    deltas.iter().for_each(|delta| rows.put_back(at.row, at.unique, delta));
+                }
+            }
+        }
+        self.shards = (0..shards.max(1)).map(|_| Shard::instead_of(&old, client.clone())).collect();
+        // What was to be removed is not there.
+        self.again.clear();
+        self.departed.clear();
+        for rows in self.families.iter_mut().flatten() {
+            rows.settle();
+            rows.shard = None;
+            rows.described = Described::No;
+        }
+    }
+
+    /// Notes which families the store has, or some of them if `are_all` is false.
+    pub(super) fn learn_families(&mut self, contents: &Contents, are_all: bool) {
         let on_the_way = self.shards.iter().flat_map(|shard| &shard.in_flight);
         let dropped: HashSet<&str> = on_the_way
             .flat_map(|batch| &batch.items)
@@ -135,7 +159,13 @@ impl Ledger {
             .collect();
         // What is about to be dropped is not there any more for us.
         let known = contents.identities().filter(|(name, _)| !dropped.contains(name));
-        self.known = known.map(|(name, identity)| (name.to_owned(), identity)).collect();
+        let known: HashMap<_, _> =
+            known.map(|(name, identity)| (name.to_owned(), identity)).collect();
+        if are_all {
+            self.known = known;
+        } else {
+            self.known.extend(known);
+        }
     }
 
     /// Whether so many series came and went that the numbers they have for the store have become
@@ -256,15 +286,15 @@ impl Ledger {
     // ── looking ─────────────────────────────────────────────────────────────────────────────────
 
     /// Begins a pass: what was told of since the last one comes into batches first, then descriptions
-    /// of families that are new.
+    /// of families that are new. Returns what has to wait.
     pub(super) fn begin(
         &mut self,
         families: Vec<(FamilyDesc, Family)>,
         shards: &[u32],
-        events: Option<Vec<Event>>,
+        events: Vec<Event>,
         clock: &dyn Clock,
         limits: &Limits,
-    ) -> Pass {
+    ) -> (Pass, Vec<Event>) {
         self.totals.passes += 1;
         for (desc, family) in &families {
             if !self.by_id.contains_key(&family.id()) {
@@ -281,8 +311,8 @@ impl Ledger {
                 rows.replace = self.replacing.contains(&rows.desc.identity.name);
             }
         }
-        let has_events = events.is_some();
-        self.take_events(events.unwrap_or_default(), clock, limits.batch);
+        let (events, waiting) = self.part(events, limits);
+        self.take_events(events, clock, limits.batch);
         self.drop_families(&families);
         for (desc, family) in &families {
             // Another registry, or another program, changed the help.
@@ -301,10 +331,32 @@ impl Ledger {
         self.shards
             .iter_mut()
             .for_each(|shard| shard.expire(now, limits.window, limits.window_bytes));
-        if has_events {
-            self.forget_departed();
+        self.forget_departed(&waiting);
+        (Pass { families, next: 0, row: 0, describes, is_done: false }, waiting)
+    }
+
+    /// Which events come into batches now, and which wait, where there is a limit to them: while a shard
+    /// is away, those that are about it.
+    fn part(&self, events: Vec<Event>, limits: &Limits) -> (Vec<Event>, Vec<Event>) {
+        let most = (limits.wave / self.shards.len().max(1)).max(limits.batch);
+        let full: Vec<bool> = self.shards.iter().map(|shard| shard.on_the_way() >= most).collect();
+        if !full.contains(&true) {
+            return (events, Vec::new());
         }
-        Pass { families, next: 0, row: 0, describes, is_done: false }
+        let mut all_wait = false;
+        events.into_iter().partition(|event| match event {
+            _ if all_wait => false,
+            Event::Remove { family, .. } | Event::Expire { family, .. } => {
+                let rows =
+                    self.by_id.get(family).and_then(|at| self.families[*at as usize].as_ref());
+                rows.and_then(|rows| rows.shard).is_none_or(|shard| !full[shard])
+            }
+            Event::Unregister { name } => {
+                // What comes after it may be about another family of that name.
+                all_wait = self.shards_of(name).into_iter().any(|shard| full[shard]);
+                !all_wait
+            }
+        })
     }
 
     fn enter(&mut self, rows: FamilyRows) {
@@ -361,14 +413,15 @@ impl Ledger {
 
     /// How many changes are frozen and not acknowledged.
     pub(super) fn on_the_way(&self) -> usize {
-        self.shards.iter().flat_map(|shard| &shard.in_flight).map(Frozen::changes).sum()
+        self.shards.iter().map(Shard::on_the_way).sum()
     }
 
     /// Looks at series from where `pass` stands, until enough changed to be sent, or for as long as
     /// others can be kept waiting.
     pub(super) fn look(&mut self, pass: &mut Pass, clock: &dyn Clock, limits: &Limits) {
-        let mut room =
-            Room { changes: limits.wave.saturating_sub(self.on_the_way()), looks: MOST_LOOKS };
+        let there = self.shards.iter().filter(|shard| !shard.is_away);
+        let on_the_way: usize = there.map(Shard::on_the_way).sum();
+        let mut room = Room { changes: limits.wave.saturating_sub(on_the_way), looks: MOST_LOOKS };
         while let Some((_, family)) = pass.families.get(pass.next) {
             let at = self.by_id.get(&family.id()).copied();
             if let Some(at) = at {
@@ -405,6 +458,9 @@ impl Ledger {
         let has_exemplars = rows.family.has_exemplars();
         let family = rows.family.clone();
         let shard = &mut shards[rows.shard?];
+        if shard.is_away {
+            return None;
+        }
         let mut batch = Frozen::default();
         let mut changes = 0;
         let mut stopped = None;
@@ -569,8 +625,8 @@ impl Ledger {
         (place.map_or(NO_ROW, |place| place as u32), is_told)
     }
 
-    /// Forgets series that are gone and in no batch.
-    fn forget_departed(&mut self) {
+    /// Forgets series that are gone and in no batch, and of which no word is `waiting`.
+    fn forget_departed(&mut self, waiting: &[Event]) {
         if self.departed.is_empty() {
             return;
         }
@@ -580,6 +636,10 @@ impl Ledger {
             .flat_map(|shard| shard.in_flight.iter().chain(&shard.window))
             .flat_map(Frozen::series)
             .map(|(at, _)| at.unique)
+            .chain(waiting.iter().filter_map(|event| match event {
+                Event::Expire { unique, .. } => Some(*unique),
+                Event::Remove { .. } | Event::Unregister { .. } => None,
+            }))
             .collect();
         let pass = self.totals.passes;
         // Word of the end of one may come a little later than the look that found it gone.
@@ -616,14 +676,13 @@ impl Told {
     ) {
         let Some(part) = shards.get_mut(shard) else { return };
         let named = &mut self.named[shard];
-        let comes_again = series.is_some_and(|series| !named.insert(series));
+        let comes_again = series.as_ref().is_some_and(|series| named.contains(series));
         if comes_again || matches!(item, Item::Drop { .. }) || self.changes[shard] >= self.most {
             part.freeze(std::mem::take(&mut self.batches[shard]));
             self.changes[shard] = 0;
-            if !comes_again {
-                named.clear();
-            }
+            named.clear();
         }
+        named.extend(series);
         self.changes[shard] += deltas.len().max(1);
         self.batches[shard].items.push(item);
         self.batches[shard].deltas.extend_from_slice(deltas);

@@ -7,6 +7,10 @@ use std::time::Duration;
 
 /// How a store is written to.
 ///
+/// While the store is away, what waits for it is bounded: of each series that there is, one difference;
+/// and of series that were removed or expired meanwhile, and families that were unregistered, 131,072 at
+/// a time. What is beyond that is lost, and counts in [`gaps`](super::Status::gaps).
+///
 /// # Examples
 ///
 /// ```
@@ -33,7 +37,8 @@ pub struct Options {
     /// How long acknowledged batches are kept, to be told again to a store that went back in time. A
     /// minute unless said otherwise.
     pub window: Duration,
-    /// How many bytes of them are kept at most, for each shard. 16 MiB unless said otherwise.
+    /// How many bytes of them are kept at most, in all: each shard of a store has an equal part of it. The
+    /// oldest are given up first. 16 MiB unless said otherwise.
     pub window_bytes: usize,
     /// What becomes of the application when the store cannot be reached at the start.
     pub at_start: Unavailable,

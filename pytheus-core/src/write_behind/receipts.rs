@@ -6,7 +6,7 @@ use super::ledger::{Ledger, Limits};
 use super::outgoing::Answer;
 use super::rows::{Delta, Described};
 use super::store::{Client, Position, Receipt, Refusal};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 /// What to do after receipts were looked at.
@@ -24,7 +24,9 @@ pub(super) const MOST_SILENCE: Duration = Duration::from_secs(12 * 60 * 60);
 
 impl Ledger {
     /// Notes what a shard answered to being asked where it stands.
-    pub(super) fn learn(&mut self, shard: usize, holds: Position, now: Duration) -> Next {
+    pub(super) fn learn(&mut self, shard: usize, receipt: &Receipt, now: Duration) -> Next {
+        self.forget_removed(shard, &receipt.removed, None);
+        let holds = receipt.holds;
         match self.shards[shard].position {
             None if holds.number == 0 => {
                 let part = &mut self.shards[shard];
@@ -64,7 +66,7 @@ impl Ledger {
         }
         self.note_unsent(shard, answer);
         for (place, receipt) in answer.receipts.iter().enumerate() {
-            self.forget_removed(shard, &receipt.removed);
+            self.forget_removed(shard, &receipt.removed, answer.sent.first_new());
             let Some(position) = self.shards[shard].position else { break };
             let first = self.shards[shard].in_flight.front().map(|batch| batch.number);
             if let Some(lost) = self.compare(shard, position, receipt.holds, answer.now) {
@@ -294,25 +296,46 @@ impl Ledger {
         next
     }
 
-    /// What others removed counts no more.
-    fn forget_removed(&mut self, shard: usize, removed: &[u32]) {
+    /// What others removed counts no more, except for what the store cannot have had by then: what is
+    /// in batches that wait, or were sent for the first time now, from the one numbered `first_new` on.
+    /// What was sent before, nobody knows when it arrived: it must not count twice.
+    fn forget_removed(&mut self, shard: usize, removed: &[u32], first_new: Option<u64>) {
         if removed.is_empty() {
             return;
         }
         let removed: HashSet<u32> = removed.iter().copied().collect();
-        for rows in self.families.iter_mut().flatten().filter(|rows| rows.shard == Some(shard)) {
+        let Self { families, shards, .. } = self;
+        let is_later = |batch: &&Frozen| {
+            batch.sent.is_none() || first_new.is_some_and(|first| batch.number >= first)
+        };
+        let later = shards[shard].in_flight.iter().filter(is_later).flat_map(Frozen::series);
+        let mut pending: HashMap<(u32, u32), Vec<&Delta>> = HashMap::new();
+        for (at, deltas) in later {
+            let rows = families[at.family as usize].as_ref();
+            let row = rows.and_then(|rows| rows.row(at.row));
+            if row.is_some_and(|row| row.unique == at.unique && removed.contains(&row.series)) {
+                pending.entry((at.family, at.row)).or_default().extend(deltas);
+            }
+        }
+        for (family, rows) in (0..).zip(families) {
+            let Some(rows) = rows.as_mut().filter(|rows| rows.shard == Some(shard)) else {
+                continue;
+            };
             let places: Vec<u32> = (0..)
                 .zip(rows.rows())
                 .filter(|(_, row)| row.unique != 0 && removed.contains(&row.series))
                 .map(|(place, _)| place)
                 .collect();
-            places.into_iter().for_each(|place| rows.forget_floor(place));
+            for place in places {
+                let later = pending.get(&(family, place)).map_or(&[][..], |deltas| deltas);
+                rows.forget_floor(place, later);
+            }
         }
     }
 }
 
 impl Next {
-    fn max(self, other: Self) -> Self {
+    pub(super) fn max(self, other: Self) -> Self {
         if other == Self::LookAgain { other } else { self }
     }
 }

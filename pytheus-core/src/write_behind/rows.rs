@@ -516,17 +516,31 @@ impl FamilyRows {
         self.tell_again();
     }
 
-    /// What was removed from the store counts no more.
-    pub(super) fn forget_floor(&mut self, place: u32) {
+    /// What was removed from the store counts no more, but for what was put into batches `later`.
+    pub(super) fn forget_floor(&mut self, place: u32, later: &[&Delta]) {
         if self.shape.is_set && self.owner.is_client() {
             return;
         }
-        let width = self.width();
-        let cells = place as usize * width..(place as usize + 1) * width;
+        let at = place as usize;
+        let cells = at * self.width()..(at + 1) * self.width();
+        let taken: Box<[u64]> = self.taken(at).into();
+        let unique = self.rows[at].unique;
+        for delta in later.iter().filter(|delta| matches!(delta, Delta::Add(..))) {
+            self.put_back(place, unique, delta);
+        }
+        // If more is on its way than was taken, all of it is told anew already.
+        let is_new =
+            |(told, (is, was)): (&Told, (&u64, &u64))| matches!(told, Told::Whole(_)) && is > was;
+        let is_signed = self.desc.identity.kind == Kind::UpDownCounter;
+        if !is_signed && self.told.iter().zip(self.taken(at).iter().zip(&taken)).any(is_new) {
+            self.taken_mut(at).fill(0);
+        }
+        let counted = self.taken(at).to_vec();
+        self.taken_mut(at).copy_from_slice(&taken);
         self.floor.resize(self.taken.len(), 0);
-        self.floor[cells.clone()].copy_from_slice(&self.taken[cells.clone()]);
-        if let Some(settled) = self.settled.get_mut(cells.clone()) {
-            settled.copy_from_slice(&self.taken[cells]);
+        self.floor[cells.clone()].copy_from_slice(&counted);
+        if let Some(settled) = self.settled.get_mut(cells) {
+            settled.copy_from_slice(&counted);
         }
     }
 

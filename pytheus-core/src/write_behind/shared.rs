@@ -4,7 +4,7 @@ use super::ledger::{Event, Ledger, Totals};
 use super::options::Options;
 use super::wait::{Promise, promise};
 use crate::backend::Collection;
-use crate::engine::{self, Engine, ForkMutex, ForkWatcher, Look, WatchedId, Watcher, since_boot};
+use crate::engine::{self, Engine, ForkMutex, ForkWatcher, Look, WatchedId, Watcher};
 use crate::visit::FamilyDesc;
 use crate::{BackendError, BackendErrorKind, RegisterError, identity};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,23 +84,42 @@ pub(super) struct Events {
 impl Events {
     /// How many are kept while the store does not take them.
     const MOST: usize = 1 << 17;
-    /// From how many on whoever removes a series waits a little for the store to take them.
+    /// So many are worth a pass of their own.
     const MANY: usize = 1 << 10;
 
     pub(super) fn take(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.list)
     }
 
-    fn push(&mut self, event: Event) {
+    /// Puts back those that have to wait, before what came since.
+    pub(super) fn put_back(&mut self, mut waiting: Vec<Event>) {
+        waiting.append(&mut self.list);
+        self.list = waiting;
+    }
+
+    /// Whether there are so many by now that the flusher should come by.
+    fn push(&mut self, event: Event) -> bool {
         if self.list.len() < Self::MOST {
             self.list.push(event);
         } else {
             self.lost += 1;
         }
+        self.list.len().is_multiple_of(Self::MANY)
     }
 }
 
 /// How far a store is behind.
+///
+/// A scrape shows the same, of the process that is scraped, once it has sent a batch or failed to:
+///
+/// - `pytheus_store_lag_seconds`: [`lag`](Self::lag).
+/// - `pytheus_store_unacknowledged_changes`: [`unacknowledged`](Self::unacknowledged).
+/// - `pytheus_store_batches_total`, `pytheus_store_failures_total`: [`batches`](Self::batches) and
+///   [`failures`](Self::failures).
+/// - `pytheus_store_refused_total`, `pytheus_store_gaps_total`: [`refused`](Self::refused) and
+///   [`gaps`](Self::gaps), if there were any.
+/// - `pytheus_store_unavailable`: 1, where the page shows this process alone because the store could not
+///   be reached; see [`Options::at_scrape`].
 ///
 /// # Examples
 ///
@@ -126,7 +145,8 @@ pub struct Status {
     pub failures: u64,
     /// How often it would not have a change.
     pub refused: u64,
-    /// How often it had lost what could not be told again.
+    /// How often it had lost what could not be told again; and for how many removals there was no room
+    /// while it was away: 131,072 wait at most.
     pub gaps: u64,
     /// Why the store is not being told, if it is not.
     pub failure: Option<String>,
@@ -200,21 +220,12 @@ impl Shared {
         answer.await.unwrap_or_else(|| Err(self.closed()))
     }
 
-    /// Lets the flusher come by if more is removed than it can tell, as long as it gets on with it.
-    fn wait_for_room(&self) {
-        /// At most, for one removal.
-        const PATIENCE: Duration = Duration::from_millis(50);
-
-        if self.events.lock().list.len() < Events::MANY || self.health.lock().failure.is_some() {
-            return;
-        }
-        let since = since_boot();
-        self.inbox.lock().is_urgent = true;
-        self.wake();
-        while self.events.lock().list.len() >= Events::MANY
-            && since_boot().saturating_sub(since) < PATIENCE
-        {
-            std::thread::yield_now();
+    /// Has the flusher come by early if much was removed. Nobody waits for it: it may be waiting for the
+    /// store.
+    fn hurry(&self) {
+        if self.health.lock().failure.is_none() {
+            self.inbox.lock().is_urgent = true;
+            self.wake();
         }
     }
 
@@ -304,8 +315,10 @@ impl Watcher for Shared {
         if self.is_closed() {
             return;
         }
-        self.events.lock().push(Event::Remove { family: *family, key: key.into() });
-        self.wait_for_room();
+        let are_many = self.events.lock().push(Event::Remove { family: *family, key: key.into() });
+        if are_many {
+            self.hurry();
+        }
     }
 
     fn expire(
@@ -351,14 +364,20 @@ impl ForkWatcher for Shared {
         ledger.prepare_fork(&self.engine, &*self.options.clock);
         ledger.hold_over_fork();
         self.events.lock().hold_over_fork();
+        // Last, and taken by nobody who holds one of the others.
+        self.inbox.lock().hold_over_fork();
     }
 
     fn in_parent(&self) {
+        self.inbox.release_after_fork(|_| {});
         self.events.release_after_fork(|_| {});
         self.ledger.release_after_fork(|_| {});
     }
 
     fn in_child(&self) {
+        // Whoever waits for an answer stayed with the parent, as did the runtimes that would be woken; and
+        // it is the parent's to close.
+        self.inbox.release_after_fork(|inbox| std::mem::forget(std::mem::take(inbox)));
         // The parent tells of them. To give their memory back is not for here.
         self.events.release_after_fork(|events| std::mem::forget(std::mem::take(events)));
         self.ledger.release_after_fork(|ledger| ledger.inherit(&self.engine));

@@ -421,7 +421,9 @@ impl fmt::Display for Refusal {
 /// histogram is.
 ///
 /// After an error the same store is called again later: to connect again is its own business. It is
-/// opened anew in a forked child only, where the parent's is never touched.
+/// opened anew in a forked child, where the parent's is never touched; and in the same process after it
+/// panicked, when it [is outdated](Self::is_outdated), or to give series [numbers](Series::id) that are
+/// small again. Each time it is told again what belongs to this client alone, to keep that alive.
 ///
 /// # Examples
 ///
@@ -432,9 +434,16 @@ pub trait Store: Send + 'static {
     const NAME: &'static str;
 
     /// In how many parts the store keeps its data, each with its own numbers of batches. The same answer
-    /// as long as it is open.
+    /// as long as it is open, and in every process.
     fn shards(&self) -> u32 {
         1
+    }
+
+    /// Whether the data is in another number of [parts](Self::shards) by now than when the store was opened,
+    /// because it was lost and somebody else began anew: the store is then dropped and another one opened.
+    /// Asked after an error, and after something was found to be lost.
+    async fn is_outdated(&mut self) -> bool {
+        false
     }
 
     /// In which of them a family is. The same answer in every process.
@@ -475,7 +484,8 @@ pub trait Store: Send + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being read.
+    /// Whatever keeps it from being read; of several shards, one that cannot be read need not keep the
+    /// others from it.
     async fn read_families(&mut self, into: &mut Contents) -> Result<(), BackendError> {
         self.read(into).await
     }
@@ -490,6 +500,10 @@ pub trait Store: Send + 'static {
     /// Keeps what belongs to the live client alone for so much longer, and its record of batches; whether
     /// all of that is still there. Called several times in a `lease`, first after the first flush: until
     /// then, `lease` may be taken to be a minute. Not needed by stores where nothing expires.
+    ///
+    /// A store in several shards goes through all of them, also when one cannot be reached. That something
+    /// is missing in one is to be said rather than that another one failed. A store that does not look at
+    /// every question for what others [removed](Receipt::removed) does so here, for the next answer.
     ///
     /// When the lease is over, the [live client's](Owner::LiveClient) numbers are shown no more. The number
     /// of its last batch must be kept for **a day** beyond: the client may only have been unable to reach

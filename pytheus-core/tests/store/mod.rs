@@ -23,6 +23,8 @@ pub(crate) struct Server {
     gate: Arc<Mutex<()>>,
     /// What happens while the next call is under way.
     meanwhile: Arc<Mutex<Option<Meanwhile>>>,
+    /// What happens when somebody looks next in which part a family is.
+    at_look: Arc<Mutex<Option<Meanwhile>>>,
 }
 
 type Meanwhile = Box<dyn FnOnce() + Send>;
@@ -42,6 +44,12 @@ pub(crate) struct State {
     pub(crate) forgotten: Vec<ClientId>,
     /// The greatest id of a series that came.
     pub(crate) greatest_id: u32,
+    /// In how many parts it keeps what it holds, if more than one.
+    pub(crate) shards: u32,
+    /// Until when what belongs to a live client is kept in a shard.
+    leases: HashMap<(u32, u128), Duration>,
+    /// The series that were removed, and through which connection.
+    removed: Vec<((String, String), u64)>,
 }
 
 #[derive(Clone, Default)]
@@ -67,6 +75,8 @@ struct Owned {
 pub(crate) struct Trouble {
     /// It cannot be reached.
     pub(crate) is_away: bool,
+    /// These parts of it cannot be reached.
+    pub(crate) away: Vec<u32>,
     /// Replies get lost: every how many calls.
     pub(crate) lose_reply_every: Option<usize>,
     /// Requests get lost, likewise.
@@ -92,7 +102,14 @@ impl Server {
             clock,
             gate: Arc::default(),
             meanwhile: Arc::default(),
+            at_look: Arc::default(),
         }
+    }
+
+    /// One in so many parts: a family is in the part that the bytes of its name add up to.
+    pub(crate) fn in_shards(self, shards: u32) -> Self {
+        self.state(|state| state.shards = shards);
+        self
     }
 
     /// Has all calls wait until what this returns is dropped.
@@ -104,6 +121,12 @@ impl Server {
     pub(crate) fn meanwhile(&self, happens: impl FnOnce() + Send + 'static) {
         let happens: Meanwhile = Box::new(happens);
         *self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) = Some(happens);
+    }
+
+    /// Has this happen when it is looked next in which part a family is.
+    pub(crate) fn at_look(&self, happens: impl FnOnce() + Send + 'static) {
+        let happens: Meanwhile = Box::new(happens);
+        *self.at_look.lock().unwrap_or_else(PoisonError::into_inner) = Some(happens);
     }
 
     pub(crate) fn state<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
@@ -120,8 +143,8 @@ impl Server {
             // Also after an earlier life was restored, this is one that never was.
             static LIVES: AtomicU64 = AtomicU64::new(2);
             let incarnation = LIVES.fetch_add(1, Ordering::Relaxed);
-            let trouble = state.trouble.clone();
-            *state = State { incarnation, trouble, ..State::default() };
+            let (trouble, shards) = (state.trouble.clone(), state.shards);
+            *state = State { incarnation, trouble, shards, ..State::default() };
         });
     }
 
@@ -158,6 +181,7 @@ impl Server {
     pub(crate) fn forget_records(&self) {
         self.state(|state| {
             state.clients.clear();
+            state.leases.clear();
             for row in state.series.values_mut() {
                 row.owned.retain(|_, owned| !owned.is_live);
             }
@@ -165,10 +189,25 @@ impl Server {
     }
 
     pub(crate) fn connect(&self) -> Connection {
-        Connection { server: self.clone(), ids: HashMap::new() }
+        static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+        let (life, known) = self.state(|state| (state.incarnation, state.removed.len()));
+        let shards = self.state(|state| state.shards.max(1));
+        Connection {
+            shards,
+            server: self.clone(),
+            number: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
+            seen: (life, known),
+            ids: HashMap::new(),
+            lease: Duration::from_secs(60),
+            live: HashMap::new(),
+        }
     }
 
-    fn call<R>(&self, f: impl FnOnce(&mut State, bool) -> R) -> Result<R, BackendError> {
+    fn call<R>(
+        &self,
+        shards: u32,
+        f: impl FnOnce(&mut State, bool) -> Result<R, BackendError>,
+    ) -> Result<R, BackendError> {
         drop(self.hang());
         let happens = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(happens) = happens {
@@ -180,16 +219,32 @@ impl Server {
         }
         self.state(|state| {
             let reply_is_lost = state.call()?;
+            if shards != state.shards.max(1) {
+                let message = "it is in another number of parts";
+                return Err(BackendError::new("memory", BackendErrorKind::Conflict, message));
+            }
             let answer = f(state, reply_is_lost);
-            if reply_is_lost { Err(away()) } else { Ok(answer) }
+            if reply_is_lost { Err(away()) } else { answer }
         })
     }
 }
 
 pub(crate) struct Connection {
     server: Server,
+    shards: u32,
+    number: u64,
+    /// How much is known of what was removed in which life of the server.
+    seen: (u64, usize),
     /// Which series the ids mean that came.
     ids: HashMap<u32, (String, String)>,
+    lease: Duration,
+    /// The clients that set something that vanishes with them, and whether it did.
+    live: HashMap<(u32, u128), bool>,
+}
+
+/// In which part a family is.
+fn shard_of(family: &str, shards: u32) -> u32 {
+    family.bytes().map(u32::from).sum::<u32>() % shards
 }
 
 fn away() -> BackendError {
@@ -197,6 +252,31 @@ fn away() -> BackendError {
 }
 
 impl State {
+    /// Drops what belongs to live clients whose leases are over.
+    fn expire(&mut self, now: Duration) {
+        let over: Vec<_> =
+            self.leases.iter().filter(|(_, until)| **until < now).map(|(of, _)| *of).collect();
+        over.into_iter().for_each(|(shard, client)| self.drop_live(shard, client));
+    }
+
+    fn drop_live(&mut self, shard: u32, client: u128) {
+        self.leases.remove(&(shard, client));
+        let shards = self.shards.max(1);
+        for ((family, _), row) in &mut self.series {
+            if shard_of(family, shards) == shard {
+                row.owned.retain(|(id, _), owned| *id != client || !owned.is_live);
+            }
+        }
+    }
+
+    fn reach(&self, shard: u32) -> Result<(), BackendError> {
+        if self.trouble.away.contains(&shard) { Err(away()) } else { Ok(()) }
+    }
+
+    fn reach_all(&self) -> Result<(), BackendError> {
+        (0..self.shards.max(1)).try_for_each(|shard| self.reach(shard))
+    }
+
     fn call(&mut self) -> Result<bool, BackendError> {
         self.calls += 1;
         let every = |n: Option<usize>| n.is_some_and(|n| self.calls.is_multiple_of(n));
@@ -328,6 +408,22 @@ impl State {
 impl Store for Connection {
     const NAME: &'static str = "memory";
 
+    fn shards(&self) -> u32 {
+        self.shards
+    }
+
+    async fn is_outdated(&mut self) -> bool {
+        self.server.state(|state| state.shards.max(1) != self.shards)
+    }
+
+    fn shard(&self, family: &str) -> u32 {
+        let happens = self.server.at_look.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(happens) = happens {
+            happens();
+        }
+        shard_of(family, self.shards)
+    }
+
     async fn apply(&mut self, batch: &Batch<'_>) -> Result<Receipt, BackendError> {
         let mut seen = HashSet::new();
         let mut last = None;
@@ -341,12 +437,54 @@ impl Store for Connection {
             }
         }
         let now = self.server.clock.elapsed();
-        self.server.call(|state, _| state.apply(batch, now))
+        let sets_live =
+            |change: &Change<'_>| matches!(change, Change::Set { owner: Owner::LiveClient, .. });
+        let id = (batch.shard, batch.client.id.0);
+        let knows_live = self.live.contains_key(&id);
+        if batch.changes.iter().any(sets_live) {
+            self.live.entry(id).or_default();
+        }
+        let Self { server, shards, live, lease, ids, number, seen } = self;
+        let (receipt, now_seen) = server.call(*shards, |state, _| {
+            state.reach(batch.shard)?;
+            state.expire(now);
+            let known = if seen.0 == state.incarnation { seen.1 } else { 0 };
+            let news = &state.removed[known.min(state.removed.len())..];
+            let news = news.iter().filter(|(_, by)| by != number);
+            let gone: HashSet<_> = news.map(|(name, _)| name).collect();
+            let removed = match gone.is_empty() {
+                true => Vec::new(),
+                false => {
+                    ids.iter().filter(|(_, name)| gone.contains(name)).map(|(id, _)| *id).collect()
+                }
+            };
+            let mut receipt = state.apply(batch, now);
+            receipt.removed = removed;
+            if receipt.holds == (Position { number: batch.number, ..batch.follows }) {
+                let gone = batch.changes.iter().filter_map(|change| match change {
+                    Change::Remove { series } => Some((series.family, series.labels)),
+                    _ => None,
+                });
+                let gone = gone.map(|(family, labels)| (family.to_owned(), labels.to_owned()));
+                state.removed.extend(gone.map(|name| (name, *number)));
+            }
+            let seen = (state.incarnation, state.removed.len());
+            if receipt.holds.number == batch.number && live.contains_key(&id) {
+                let is_there = state.leases.contains_key(&id);
+                *live.entry(id).or_default() |= knows_live && !is_there;
+                state.leases.insert(id, now + *lease);
+            }
+            Ok((receipt, seen))
+        })?;
+        self.seen = now_seen;
+        Ok(receipt)
     }
 
     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError> {
         let now = self.server.clock.elapsed();
-        self.server.call(|state, _| {
+        self.server.call(self.shards, |state, _| {
+            state.reach_all()?;
+            state.expire(now);
             for (family, (identity, details)) in &state.families {
                 into.describe(family, identity, details);
             }
@@ -364,28 +502,52 @@ impl Store for Connection {
                     series.note(*field, text);
                 }
             }
+            Ok(())
         })
     }
 
-    async fn refresh(&mut self, client: &Client, _: Duration) -> Result<bool, BackendError> {
-        self.server.call(|state, _| {
-            if !std::mem::take(&mut state.trouble.has_expired) {
-                return true;
+    async fn refresh(&mut self, client: &Client, lease: Duration) -> Result<bool, BackendError> {
+        let now = self.server.clock.elapsed();
+        self.lease = lease;
+        let id = client.id.0;
+        let Self { server, shards, live, .. } = self;
+        server.call(*shards, |state, _| {
+            state.expire(now);
+            if std::mem::take(&mut state.trouble.has_expired) {
+                (0..*shards).for_each(|shard| state.drop_live(shard, id));
+                return Ok(false);
             }
-            for row in state.series.values_mut() {
-                row.owned.retain(|(id, _), owned| *id != client.id.0 || !owned.is_live);
+            let mut reached = Ok(());
+            let mut all = true;
+            for shard in 0..*shards {
+                // Of what others set through another connection it knows nothing.
+                let Some(was_lost) = live.get(&(shard, id)).copied() else { continue };
+                if let Err(error) = state.reach(shard) {
+                    reached = reached.and(Err(error));
+                    continue;
+                }
+                let is_there = state.leases.contains_key(&(shard, id));
+                if is_there {
+                    live.insert((shard, id), false);
+                    state.leases.insert((shard, id), now + lease);
+                } else {
+                    // What is missing is not missed again.
+                    live.remove(&(shard, id));
+                }
+                all &= is_there && !was_lost;
             }
-            false
+            // To be told again is more urgent.
+            if all { reached.map(|()| true) } else { Ok(false) }
         })
     }
 
     async fn forget(&mut self, client: &Client) -> Result<(), BackendError> {
-        self.server.call(|state, _| {
+        let shards = self.shards;
+        self.server.call(shards, |state, _| {
             state.forgotten.push(client.id);
             state.clients.retain(|(_, id), _| *id != client.id.0);
-            for row in state.series.values_mut() {
-                row.owned.retain(|(id, _), owned| *id != client.id.0 || !owned.is_live);
-            }
+            (0..shards).for_each(|shard| state.drop_live(shard, client.id.0));
+            Ok(())
         })
     }
 }
