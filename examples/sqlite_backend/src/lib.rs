@@ -1,4 +1,4 @@
-//! A backend with a store behind the engine, to copy: processes count together in a SQLite file.
+//! A backend with a table in a database, to copy: processes count together in a SQLite file.
 //!
 //! ```
 //! use pytheus_exposition::encode_text;
@@ -62,6 +62,7 @@ use std::sync::Arc;
 
 /// What `sqlite:///var/lib/shop/metrics.db` can be configured with: what every store can.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(transparent)]
 pub struct SqliteConfig(pub StoreConfig);
 
 impl BackendConfig for SqliteConfig {
@@ -109,9 +110,8 @@ impl Table for Sqlite {
     }
 
     fn remove_series(&mut self, family: &str, labels: &str) -> Result<()> {
-        let mut remove =
-            self.0.prepare_cached("DELETE FROM cell WHERE family = ? AND labels = ?")?;
-        remove.execute([family, labels]).map(drop)
+        let mut gone = self.0.prepare_cached("DELETE FROM cell WHERE family = ? AND labels = ?")?;
+        gone.execute([family, labels]).map(drop)
     }
 
     fn remove_family(&mut self, family: &str) -> Result<()> {

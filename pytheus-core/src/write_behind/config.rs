@@ -20,16 +20,16 @@ use std::time::Duration;
 /// use std::time::Duration;
 ///
 /// #[derive(serde::Deserialize)]
+/// #[serde(transparent)]
 /// struct MineConfig(StoreConfig);
 ///
-/// # let from = serde::de::value::MapDeserializer::<_, serde::de::value::Error>::new;
-/// # let from = |options: [(&'static str, &'static str); 1]| from(options.into_iter());
-/// # use serde::Deserialize;
-/// let mine = MineConfig::deserialize(from([("interval", "250ms")]))?; // mine:?interval=250ms
+/// # use serde::{Deserialize, de::value::{Error, MapDeserializer}};
+/// # let from = |option, value| MapDeserializer::<_, Error>::new([(option, value)].into_iter());
+/// let mine = MineConfig::deserialize(from("interval", "250ms"))?; // mine:?interval=250ms
 /// assert_eq!(mine.0.interval, Duration::from_millis(250));
-/// let mistake = StoreConfig::deserialize(from([("intervall", "1s")])).unwrap_err().to_string();
+/// let mistake = MineConfig::deserialize(from("intervall", "1s")).err().unwrap().to_string();
 /// assert!(mistake.contains("expected one of `interval`, `lease`"));
-/// # Ok::<(), serde::de::value::Error>(())
+/// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
