@@ -40,7 +40,8 @@ pub struct StoreConfig {
     #[serde(with = "duration")]
     pub interval: Duration,
     /// How long what belongs to a living process alone outlives it if it is killed, from 1 s on: a minute
-    /// unless said otherwise.
+    /// unless said otherwise. At least twice the interval, or a process that does nothing is taken for
+    /// dead.
     #[serde(with = "duration")]
     pub lease: Duration,
     /// What the process is called, where gauges of several processes are told apart. `{pid}` in it is the

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// For so many seconds a client is taken for alive that was not refreshed yet.
+/// For so many seconds a client is taken for alive that never said how long its lease is.
 const MINUTE: f64 = 60.0;
 /// For so many seconds it is known which batches of a client were applied, after it was alive.
 const DAY: f64 = 24.0 * 60.0 * MINUTE;
@@ -29,13 +29,15 @@ pub(super) struct InTable<T: Table> {
     open: Arc<Open<T>>,
     /// None before it is needed, and after an error.
     table: Option<T>,
+    /// How many seconds the last lease was.
+    lease: f64,
 }
 
 type Open<T> = dyn Fn() -> Result<T, <T as Table>::Error> + Send + Sync;
 
 impl<T: Table> InTable<T> {
     pub(super) fn new(location: String, open: Arc<Open<T>>) -> Self {
-        Self { location, open, table: None }
+        Self { location, open, table: None, lease: MINUTE }
     }
 
     /// Does `work` in a transaction, and keeps what it wrote if it says so. It is told the time.
@@ -64,6 +66,7 @@ impl<T: Table> Store for InTable<T> {
     const NAME: &'static str = T::NAME;
 
     async fn apply(&mut self, batch: &Batch<'_>) -> Result<Receipt, BackendError> {
+        let lease = self.lease;
         self.transact(|table, now| {
             let (incarnation, is_new) = incarnation(table)?;
             let record = record(batch.client);
@@ -81,7 +84,7 @@ impl<T: Table> Store for InTable<T> {
             if !receipt.refused.is_empty() {
                 return Ok((receipt, false));
             }
-            let at = held.map_or(now + MINUTE, |held| held.at);
+            let at = held.map_or(now + lease, |held| held.at);
             sheet.put(Row { at, value: Datum::Int(batch.number as i64), ..record });
             table.put_all(sheet.written())?;
             receipt.holds.number = batch.number;
@@ -130,9 +133,11 @@ impl<T: Table> Store for InTable<T> {
     }
 
     async fn refresh(&mut self, client: &Client, lease: Duration) -> Result<bool, BackendError> {
+        self.lease = lease.as_secs_f64();
+        let lease = self.lease;
         self.transact(|table, now| {
             let Some(held) = table.get(&record(client).key)? else { return Ok((false, false)) };
-            table.put(Row { at: now + lease.as_secs_f64(), ..held })?;
+            table.put(Row { at: now + lease, ..held })?;
             Ok((true, true))
         })
     }
