@@ -9,7 +9,7 @@ use std::fmt;
 use std::io::{BufRead, BufReader, Lines, StdinLock, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -119,9 +119,11 @@ impl fmt::Debug for Clients {
 const LOCATION: &str = "PYTHEUS_CONFORMANCE_LOCATION";
 /// How a line begins that the other process has to say: test harnesses say something, too.
 const MARK: &str = "the other process: ";
+const FAILED: &str = "the other process failed, and has said why, above";
 /// How long anything may take: a machine may be slow and busy.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-/// How many rounds are over when a process is killed in the midst of another one.
+/// How many rounds are over, at least, and are looked at, when a process is killed in the midst of another
+/// one.
 const ROUNDS: u64 = 20;
 
 impl Step {
@@ -216,7 +218,7 @@ impl Other {
         match self.said.recv_timeout(PATIENCE) {
             Ok(said) => said,
             Err(RecvTimeoutError::Timeout) => panic!("the other process does not answer"),
-            Err(RecvTimeoutError::Disconnected) => panic!("the other process failed, see above"),
+            Err(RecvTimeoutError::Disconnected) => panic!("{FAILED}"),
         }
     }
 
@@ -229,12 +231,17 @@ impl Other {
     /// Kills it while it goes round and round, and has `look` look on all the time.
     fn is_killed(&mut self, step: usize, mut look: impl FnMut(u64, bool)) {
         self.begins(step);
-        let mut rounds = 0;
+        let (mut rounds, mut looks) = (0, 0);
         let since = Instant::now();
-        while rounds < ROUNDS {
+        while rounds < ROUNDS || looks < ROUNDS {
             assert!(since.elapsed() < PATIENCE, "the other process is slow: {rounds} rounds");
-            rounds += self.said.try_iter().count() as u64;
+            match self.said.try_recv() {
+                Ok(_) => rounds += 1,
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => panic!("{FAILED}"),
+            }
             look(rounds, true);
+            looks += 1;
         }
         ok(self.process.kill(), "killing the other process");
         look(rounds, true);

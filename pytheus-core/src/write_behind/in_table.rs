@@ -67,29 +67,38 @@ impl<T: Table> Store for InTable<T> {
 
     async fn apply(&mut self, batch: &Batch<'_>) -> Result<Receipt, BackendError> {
         let lease = self.lease;
-        self.transact(|table, now| {
-            let (incarnation, is_new) = incarnation(table)?;
-            let record = record(batch.client);
-            let held = table.get(&record.key)?;
-            let number = held.as_ref().map_or(0, number_of);
-            let mut receipt = Receipt::new(Position { incarnation, number });
-            if receipt.holds != batch.follows {
-                return Ok((receipt, is_new));
+        self.transact(|table, now| apply(batch, lease, now, table))
+    }
+
+    async fn apply_all(
+        &mut self,
+        batches: &[Batch<'_>],
+        receipts: &mut Vec<Receipt>,
+    ) -> Result<(), BackendError> {
+        let lease = self.lease;
+        // What a transaction costs does not depend on how much is in it.
+        let all = self.transact(|table, now| {
+            let mut all = Vec::new();
+            for batch in batches {
+                let (receipt, _) = apply(batch, lease, now, table)?;
+                let is_applied = receipt.holds.number == batch.number;
+                all.push(receipt);
+                if !is_applied {
+                    return Ok((None, false));
+                }
             }
-            let mut sheet = Sheet::of(table, batch)?;
-            for (index, change) in batch.changes.iter().enumerate() {
-                let refusal = sheet.make(change, batch.client, now, table)?;
-                receipt.refused.extend(refusal.map(|refusal| (index, refusal)));
+            Ok((Some(all), true))
+        })?;
+        match all {
+            Some(all) => receipts.extend(all),
+            // One was refused, or is known already. The others are not to suffer.
+            None => {
+                for batch in batches {
+                    receipts.push(self.apply(batch).await?);
+                }
             }
-            if !receipt.refused.is_empty() {
-                return Ok((receipt, false));
-            }
-            let at = held.map_or(now + lease, |held| held.at);
-            sheet.put(Row { at, value: Datum::Int(batch.number as i64), ..record });
-            table.put_all(sheet.written())?;
-            receipt.holds.number = batch.number;
-            Ok((receipt, true))
-        })
+        }
+        Ok(())
     }
 
     async fn read(&mut self, into: &mut Contents) -> Result<(), BackendError> {
@@ -148,6 +157,36 @@ impl<T: Table> Store for InTable<T> {
             Ok(((), true))
         })
     }
+}
+
+/// Makes the changes of a batch, if it follows what the table holds; whether to keep what was written.
+fn apply<T: Table>(
+    batch: &Batch<'_>,
+    lease: f64,
+    now: f64,
+    table: &mut T,
+) -> Result<(Receipt, bool), T::Error> {
+    let (incarnation, is_new) = incarnation(table)?;
+    let record = record(batch.client);
+    let held = table.get(&record.key)?;
+    let number = held.as_ref().map_or(0, number_of);
+    let mut receipt = Receipt::new(Position { incarnation, number });
+    if receipt.holds != batch.follows {
+        return Ok((receipt, is_new));
+    }
+    let mut sheet = Sheet::of(table, batch)?;
+    for (index, change) in batch.changes.iter().enumerate() {
+        let refusal = sheet.make(change, batch.client, now, table)?;
+        receipt.refused.extend(refusal.map(|refusal| (index, refusal)));
+    }
+    if !receipt.refused.is_empty() {
+        return Ok((receipt, false));
+    }
+    let at = held.map_or(now + lease, |held| held.at);
+    sheet.put(Row { at, value: Datum::Int(batch.number as i64), ..record });
+    table.put_all(sheet.written())?;
+    receipt.holds.number = batch.number;
+    Ok((receipt, true))
 }
 
 /// The table's own number, and whether it was drawn just now.

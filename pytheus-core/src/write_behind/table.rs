@@ -35,7 +35,9 @@ pub trait Table: Send + Sized + 'static {
     /// What goes wrong in the database.
     type Error: Into<Box<dyn Error + Send + Sync>>;
 
-    /// Begins a transaction in which rows may be written: takes the lock, if that is how it is done.
+    /// Begins a transaction in which rows may be written: waits for whoever is in one and takes the lock,
+    /// as with `BEGIN IMMEDIATE` in SQLite, or `LOCK TABLE` in PostgreSQL. A database that has those fail
+    /// instead which met is fine, too: what failed is tried again.
     ///
     /// # Errors
     ///
