@@ -6,20 +6,177 @@
 //!
 //! | what | implement | when | an update costs | who is killed loses |
 //! |---|---|---|---|---|
-//! | [a store behind the engine](#a-store-behind-the-engine) | [`Store`](crate::write_behind::Store) | a database or a server holds the numbers of all processes: most people | what it costs in memory | what it counted since the last flush |
+//! | [a table in a database](#a-table-in-a-database) | [`Table`](crate::write_behind::Table) | a database with transactions holds the numbers of all processes: most people | what it costs in memory | what it counted since the last flush |
+//! | [a store behind the engine](#a-store-behind-the-engine) | [`Store`](crate::write_behind::Store) | a server that adds up by itself, or is asked many things at once, does so, too | what it costs in memory | what it counted since the last flush |
 //! | [cells of your own](#cells-of-your-own) | [`Cells`] | every single update is told to somebody at once | what your code does | nothing that it had told |
 //! | memory of your own | [`Memory`](crate::engine::Memory), which is `unsafe` | several processes can map the same memory | what it costs in memory | nothing |
 //!
-//! The [`Backend`] is [`WriteBehind`](crate::write_behind::WriteBehind) in the first case. In the others it
-//! is a name and a [`Storage`]; the other methods have sensible defaults. Hold the result to the
+//! The [`Backend`] is [`WriteBehind`](crate::write_behind::WriteBehind) in the first two cases. In the
+//! others it is a name and a [`Storage`]; the other methods have sensible defaults. Hold the result to the
 //! `conformance` kit (feature `conformance`).
+//!
+//! Begin with a table, if what you have can keep one: nothing can be counted twice by a mistake there,
+//! because no rule of counting is yours to write. Go down to a store when the round trips of a table cost
+//! too much: a batch of a table reads its rows and writes them back, two questions and two answers at
+//! best, while the process holds a lock that the others wait for; a store tells the server what to add,
+//! and nobody waits. Take cells only where somebody has to hear of every single update.
+//!
+//! ## A table in a database
+//!
+//! For SQLite, PostgreSQL, LMDB and their kin: whatever keeps rows by a key, in transactions that do not
+//! meddle with one another. The engine keeps what this process counts; a thread of its own writes what
+//! changed into the table, every few seconds, when somebody flushes, and at a scrape, which then shows
+//! what the table holds: everybody's numbers. Updates never wait for the database. While it is away they
+//! go on, and each series has one difference to be written when it is back.
+//!
+//! A [`Table`](crate::write_behind::Table) says how that is done and not what: which rows there are, what
+//! is added up and what is put in its place, who is alive, and that a batch counts once, whatever happens
+//! to the connection, is the same for all of them. A table in a map, which registries of one process
+//! share:
+//!
+//! ```
+//! use pytheus_core::write_behind::{Key, Row, StoreConfig, Table};
+//! use pytheus_core::Registry;
+//! use std::collections::BTreeMap;
+//! use std::convert::Infallible;
+//! use std::sync::{Arc, Mutex};
+//!
+//! type Rows = BTreeMap<Key, Row>;
+//!
+//! struct Map {
+//!     shared: Arc<Mutex<Rows>>,
+//!     open: Rows, // those of the transaction
+//! }
+//!
+//! impl Table for Map {
+//!     const NAME: &'static str = "map";
+//!     type Error = Infallible;
+//!
+//!     fn begin(&mut self) -> Result<(), Infallible> {
+//!         self.open = self.shared.lock().unwrap().clone(); // a database would lock it until the end
+//!         Ok(())
+//!     }
+//!     fn end(&mut self, keep: bool) -> Result<(), Infallible> {
+//!         let rows = std::mem::take(&mut self.open);
+//!         if keep {
+//!             *self.shared.lock().unwrap() = rows;
+//!         }
+//!         Ok(())
+//!     }
+//!     fn get(&mut self, key: &Key) -> Result<Option<Row>, Infallible> {
+//!         Ok(self.open.get(key).cloned())
+//!     }
+//!     fn put(&mut self, row: Row) -> Result<(), Infallible> {
+//!         self.open.insert(row.key.clone(), row);
+//!         Ok(())
+//!     }
+//!     fn remove_series(&mut self, family: &str, labels: &str) -> Result<(), Infallible> {
+//!         self.open.retain(|key, _| key.family != family || key.labels != labels);
+//!         Ok(())
+//!     }
+//!     fn remove_family(&mut self, family: &str) -> Result<(), Infallible> {
+//!         self.open.retain(|key, _| key.family != family);
+//!         Ok(())
+//!     }
+//!     fn remove_owner(&mut self, owner: &str) -> Result<(), Infallible> {
+//!         self.open.retain(|key, _| key.owner != owner);
+//!         Ok(())
+//!     }
+//!     fn read(&mut self, see: &mut dyn FnMut(Row)) -> Result<(), Infallible> {
+//!         self.open.values().cloned().for_each(see);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let shared = Arc::<Mutex<Rows>>::default();
+//! let client = || {
+//!     let shared = shared.clone();
+//!     let open = move || Ok(Map { shared: shared.clone(), open: Rows::new() });
+//!     StoreConfig::default().start("map:", open).map(Registry::new)
+//! };
+//! let (one, other) = (client()?, client()?);
+//! one.counter("orders_total", "Orders placed").register()?.inc_by(3);
+//! other.counter("orders_total", "Orders placed").register()?.inc_by(4);
+//! one.flush_blocking()?; // otherwise it is written in some seconds
+//!
+//! let mut page = Vec::new();
+//! pytheus_exposition::encode_text(&other.collect_blocking()?, &mut page)?;
+//! assert!(String::from_utf8(page)?.contains("orders_total 7\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **A real one** is `examples/sqlite_backend`, less than a hundred lines with its SQL, which several
+//! processes use at a time. What it has for each of the methods, and why:
+//!
+//! The table is the [`Row`](crate::write_behind::Row), with the [`Key`](crate::write_behind::Key) as its
+//! primary key, so that [`get`](crate::write_behind::Table::get) and
+//! [`remove_series`](crate::write_behind::Table::remove_series) need no search, and rows are
+//! [read](crate::write_behind::Table::read) series by series. `ANY` is SQLite's word for a column that keeps
+//! a value as it comes: a [`Datum`](crate::write_behind::Datum) is to come back as the same variant. A
+//! database without such a word has three columns, of which two are empty.
+//!
+//! ```sql
+//! CREATE TABLE IF NOT EXISTS cell (
+//!     family TEXT, labels TEXT, owner TEXT, field INTEGER, -- which one
+//!     name TEXT, created REAL, at REAL, value ANY,
+//!     PRIMARY KEY (family, labels, owner, field)
+//! ) STRICT, WITHOUT ROWID;
+//! ```
+//!
+//! [`begin`](crate::write_behind::Table::begin) takes the lock to write, and waits for whoever has it.
+//! That is what makes it right to read a number, add to it and write it back. A database that tells
+//! transactions which met to try again may do that, too: an error here is no harm, the batch comes again.
+//! [`end`](crate::write_behind::Table::end) takes back what was written if a part of it was refused.
+//!
+//! ```rust,ignore
+//! fn begin(&mut self) -> Result<()> {
+//!     self.0.execute_batch("BEGIN IMMEDIATE")
+//! }
+//!
+//! fn end(&mut self, keep: bool) -> Result<()> {
+//!     self.0.execute_batch(if keep { "COMMIT" } else { "ROLLBACK" })
+//! }
+//! ```
+//!
+//! Rows are read, written and removed by statements that a connection keeps ready. What SQLite says of a
+//! row becomes a row; it says NULL for a NaN.
+//!
+//! ```rust,ignore
+//! let sql = "SELECT * FROM cell WHERE family = ? AND labels = ? AND owner = ? AND field = ?";
+//! let mut put = self.0.prepare_cached("REPLACE INTO cell VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?;
+//! let mut gone = self.0.prepare_cached("DELETE FROM cell WHERE family = ? AND labels = ?")?;
+//! let mut all = self.0.prepare_cached("SELECT * FROM cell")?;
+//! ```
+//!
+//! [`now`](crate::write_behind::Table::now) is this host's clock, since all who share a file are on one
+//! host. On a server it is the server's: `SELECT extract(epoch FROM clock_timestamp())`.
+//! [`get_all`](crate::write_behind::Table::get_all) and [`put_all`](crate::write_behind::Table::put_all)
+//! call `get` and `put` one by one, which costs nothing where the database is a library. Where it is a
+//! server, say them in one statement each.
+//!
+//! The [`BackendConfig`] makes it known by URL: after `pytheus::register_scheme::<SqliteConfig>()` an
+//! application asks for `sqlite:///var/lib/shop/metrics.db?interval=1s`. Its options are those of [every
+//! store](crate::write_behind::StoreConfig). `connect` says how the table is opened: now, after an error
+//! (the path may name another file by then), and in a forked child.
+//!
+//! ```rust,ignore
+//! let path = config::file_path(location, Self::SCHEME, "/var/lib/shop/metrics.db")?;
+//! self.0.start(location, move || {
+//!     let file = Connection::open(&path)?;
+//!     file.execute_batch(include_str!("schema.sql"))?;
+//!     Ok(Sqlite(file))
+//! })
+//! ```
+//!
+//! Its tests are those to copy: the conformance kit (`traits: [keeps_idle]`, since what one process does
+//! not use others may), the kit's clients and [processes](mod@crate::conformance#several-processes),
+//! programs that differ, a file that is locked, unlinked, read-only.
 //!
 //! ## A store behind the engine
 //!
-//! For a database or a server that several processes count in. The engine keeps what this process counts;
-//! a thread of its own tells the store what changed, every few seconds, when somebody flushes, and at a
-//! scrape, which then shows what the store holds: everybody's numbers. Updates never wait for the store.
-//! While it is away they go on, and each series has one difference to tell when it is back.
+//! For a server that several processes count in, and that does sums by itself. All is as with a table, but
+//! the thread behind tells the store what to change, and the store is asked for nothing but where it is
+//! and, at a scrape, what it holds.
 //!
 //! A [`Store`](crate::write_behind::Store) needs two methods: [`apply`](crate::write_behind::Store::apply)
 //! a batch, and [`read`](crate::write_behind::Store::read) everything.
@@ -231,24 +388,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **In a real database** it is less, because transactions, keys and removal are there already.
-//! `examples/sqlite_backend` is complete: one table for what series hold, with the primary key (family,
-//! labels, owner, field), and one statement that adds or puts. What it has beyond the above:
+//! **On a real server**, which `backend-redis` is for, there is more to it:
 //!
-//! - Several processes: a transaction begins by taking the lock to write, and waits for others.
-//! - A connection of its own, opened again after an error. The engine does not: it calls the same store
-//!   again after the interval, then after twice as long, and so on up to half a minute.
-//! - Errors that name the file, with SQLite's own as the source.
+//! - Several processes: what a batch changes and its number are one transaction there, too.
+//! - A connection that is made again after an error. The engine does not: it calls the same store again
+//!   after the interval, then after twice as long, and so on up to half a minute.
+//! - Errors that name the server, with its own as the source.
 //! - [`refresh`](crate::write_behind::Store::refresh): what belongs to a [live
 //!   client](crate::write_behind::Owner::LiveClient) is shown until its lease is over, and the number of
 //!   its last batch goes a day later.
-//! - SQLite's own ways: a NaN is NULL, an integer that overflows becomes a float (and is refused).
-//! - A [`BackendConfig`] with the URL, whose `connect` ends in
-//!   [`WriteBehind::start`](crate::write_behind::WriteBehind::start); as [below](#cells-of-your-own).
-//!
-//! Its tests are those to copy: the conformance kit (`traits: [keeps_idle]`, since what one process does
-//! not use others may), processes that add up, one that is killed, programs that differ, a file that is
-//! locked, unlinked, read-only.
+//! - [`apply_all`](crate::write_behind::Store::apply_all): batches that are on their way at the same time.
+//! - Shards, where the server is several.
 //!
 //! ## Cells of your own
 //!
@@ -261,7 +411,8 @@
 //! connection, an answer, a lock that others hold for long) does not belong here at all, since an update
 //! must not block.
 //!
-//! The complete example is `examples/statsd_backend`, four files of which these are the pieces. **A
+//! The complete example is `examples/statsd_backend`, about 200 lines in four files, of which these are the
+//! pieces. A third of them are the format of a line and how it is sent; the rest is what follows. **A
 //! cell** is one series. It was made with all that is the same in each of its updates, and says in the
 //! store's words what the update is:
 //!

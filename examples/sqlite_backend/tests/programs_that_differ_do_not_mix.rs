@@ -33,6 +33,8 @@ fn the_second_gets_an_error_when_it_registers() {
 fn who_learns_too_late_is_told_at_each_flush_and_nothing_mixes() {
     let shop = Shop::new();
     let (one, other) = (shop.open(), shop.open());
+    // It writes for the first time when it is opened; not what is registered now, before the other.
+    other.flush_blocking().unwrap();
     let (first, second) =
         (register(&one, [1.0]).unwrap(), register(&other, [1.0, 2.0, 4.0]).unwrap());
     first.observe(0.5);

@@ -135,12 +135,38 @@
 //! | [`shared`](Traits::shared) | other processes may write where this one reads | nothing |
 //! | [`few`](Traits::few) | one process can open few of them | nothing, but behaviours use one after the other |
 //! | [`keeps_idle`](Traits::keeps_idle) | what one process does not use stays, because others may | whatever is about series that expire |
+//! | [`alive_until_its_end`](Traits::alive_until_its_end) | a process is alive until it ends, closed or not | that its live gauges go when it closes |
 //!
 //! # Several processes
 //!
-//! A backend whose processes meet in a store is opened twice on one store by
-//! [`conformance_of_clients!`](crate::conformance_of_clients!): what they count adds up, families come
-//! whole to who has registered none, gauges come to what their modes say.
+//! What is counted by processes that share a backend adds up, families come whole to who has registered
+//! none, gauges come to what their modes say, what is removed is gone for all. There are two ways to hold a
+//! backend to that:
+//!
+//! [`conformance_of_clients!`](crate::conformance_of_clients!) opens it twice on one store, in one process.
+//! That is quick, and right for backends whose clients have nothing in common but the store.
+//!
+//! [`conformance_of_processes!`](crate::conformance_of_processes!) tests the same in two processes, and
+//! what becomes of the others when one is killed with `SIGKILL`, at any moment: what it had flushed stays,
+//! scrapes go on, its live gauges vanish. The test program starts itself again for that, and tells the
+//! other process, line by line, what to do next. Whatever has to do with memory, locks and ids of
+//! processes shows only there.
+//!
+//! ```no_run
+//! # use pytheus_backend_local::Local;
+//! # fn new_folder() -> tempfile::TempDir { unreachable!() }
+//! # mod tempfile { pub struct TempDir; impl TempDir { pub fn path(&self) -> &std::path::Path { unreachable!() } } }
+//! # struct Mine;
+//! # impl Mine { fn open(_: &str) -> Local { Local::new() } }
+//! pytheus_core::conformance_of_processes! {
+//!     store: || {
+//!         let folder = new_folder(); // removed when the behaviour is over
+//!         (format!("{}/metrics", folder.path().display()), folder)
+//!     },
+//!     open: |location| Mine::open(location),
+//! }
+//! # fn main() {}
+//! ```
 //!
 //! # What is promised
 //!
@@ -156,6 +182,7 @@
 //! | [`registries`] | prefixes, constant labels, several registries, custom collectors |
 //! | [`lifecycle`] | flush, close, and what a backend says about itself |
 //! | [`clients`] | several processes on one store |
+//! | [`processes`] | several processes on one store, of which one is killed |
 
 pub mod clients;
 pub mod expiry;
@@ -163,13 +190,15 @@ pub mod labels;
 pub mod lifecycle;
 mod list;
 mod page;
+pub mod processes;
 pub mod registries;
 pub mod removal;
 pub mod room;
 pub mod scrapes;
+mod stage;
 mod subject;
 pub mod threads;
 pub mod values;
 
-pub use clients::Clients;
+pub use stage::Clients;
 pub use subject::{Pool, Subject, Traits};

@@ -145,12 +145,19 @@ pub struct Traits {
     shared: bool,
     few: bool,
     keeps_idle: bool,
+    alive_until_its_end: bool,
 }
 
 impl Traits {
     /// Values are read back, and nobody but this process writes them.
     pub const fn new() -> Self {
-        Self { write_only: false, shared: false, few: false, keeps_idle: false }
+        Self {
+            write_only: false,
+            shared: false,
+            few: false,
+            keeps_idle: false,
+            alive_until_its_end: false,
+        }
     }
 
     /// Cells are told of updates and answer `None` when they are read. Families, look-ups, infos and
@@ -176,5 +183,11 @@ impl Traits {
     /// of them.
     pub const fn keeps_idle(self) -> Self {
         Self { keeps_idle: true, ..self }
+    }
+
+    /// A process is alive, and its live gauges are shown, until it ends: also when it has closed the
+    /// backend.
+    pub const fn alive_until_its_end(self) -> Self {
+        Self { alive_until_its_end: true, ..self }
     }
 }

@@ -78,7 +78,8 @@ impl Contents {
         self.family(family).description = Some((identity.to_vec(), details.to_vec()));
     }
 
-    /// A series, to be told what it holds. `created` is what came with the change that made it.
+    /// A series, to be told what it holds. `created` is what came with the change that made it; if it is
+    /// named again, the earliest counts.
     pub fn series(
         &mut self,
         family: &str,
@@ -90,7 +91,11 @@ impl Contents {
         let rows = &family.series;
         let is_it = |(of, row): &(u64, u32)| *of == hash && *rows[*row as usize].labels == *labels;
         let row = match family.by_labels.find(hash, is_it) {
-            Some((_, row)) => *row,
+            Some((_, row)) => {
+                let known = &mut family.series[*row as usize].created;
+                *known = created.min(*known);
+                *row
+            }
             None => {
                 let row = family.series.len() as u32;
                 let first = family.numbers.len();

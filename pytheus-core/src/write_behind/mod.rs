@@ -3,9 +3,11 @@
 
 mod backend;
 mod batches;
+mod config;
 mod contents;
 mod description;
 mod flusher;
+mod in_table;
 mod ledger;
 #[cfg(feature = "conformance")]
 mod look;
@@ -18,9 +20,11 @@ mod rows;
 mod shared;
 mod shown;
 mod store;
+mod table;
 mod wait;
 
 pub use backend::WriteBehind;
+pub use config::StoreConfig;
 pub use contents::{Contents, SeriesContents};
 #[cfg(feature = "conformance")]
 #[doc(hidden)]
@@ -31,3 +35,4 @@ pub use store::{
     Amount, Batch, Change, Client, ClientId, Owner, Position, RARE, Receipt, Refusal, Series,
     Shape, Store,
 };
+pub use table::{Datum, Key, Row, Table};

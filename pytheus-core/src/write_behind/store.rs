@@ -414,7 +414,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Where numbers are kept that other processes see: a database, a server.
+/// Where numbers are kept that other processes see: a database, a server. For a database with transactions
+/// a [`Table`](super::Table) is less to write.
 ///
 /// It is called on a thread of its own, by one caller at a time, so it may block; a store whose client
 /// library needs an async runtime has one of its own and waits in it. It does not need to know what a

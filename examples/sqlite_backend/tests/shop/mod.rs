@@ -57,7 +57,8 @@ pub(crate) fn location() -> Option<String> {
 }
 
 pub(crate) fn open(location: &str, interval: Duration, on_conflict: OnConflict) -> Registry {
-    let config = SqliteConfig { interval: Some(interval), on_conflict };
+    let mut config = SqliteConfig::default();
+    (config.0.interval, config.0.on_conflict) = (interval, on_conflict);
     Registry::new(config.connect(location).expect("a database"))
 }
 
