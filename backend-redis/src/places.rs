@@ -15,9 +15,9 @@ pub(crate) struct Place {
     tag: u32,
     /// The number of its shard and one; 0 if it is nowhere.
     shard: u32,
-    /// How many seconds after this client said that it is in use it has to say so again; 0 if nobody
-    /// wants to know.
-    patience: u32,
+    /// How many seconds after this client said that it is in use it has to say so again, if anybody wants
+    /// to know.
+    patience: Option<u32>,
     /// When it said so last; 0 if it never did.
     touched: u32,
 }
@@ -82,7 +82,7 @@ impl Shard {
         let tag = self.dictionary.tag(entry).unwrap_or_default();
         let shard = self.number + 1;
         // Rarely enough to cost nothing, often enough to be seen.
-        let patience = if *expiry > 0 { (expiry / 8).max(1) } else { 0 };
+        let patience = (*expiry > 0).then_some(expiry / 8);
         let place = Place { entry, cell: *cell, birth: *birth, tag, shard, patience, touched: 0 };
         let at = id as usize;
         if places.len() <= at {
@@ -95,11 +95,9 @@ impl Shard {
     /// Whether the server is to be told again that a series is in use, which is then taken as told.
     pub(crate) fn touch(&self, places: &mut Places, id: u32) -> bool {
         let Some(place) = places.get_mut(id as usize) else { return false };
-        if place.patience == 0 {
-            return false;
-        }
+        let Some(patience) = place.patience else { return false };
         let now = self.opened.elapsed().as_secs() as u32 + 1;
-        let is_due = place.touched == 0 || now.saturating_sub(place.touched) >= place.patience;
+        let is_due = place.touched == 0 || now.saturating_sub(place.touched) >= patience;
         if is_due {
             place.touched = now;
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 fn a_series_in_use_stays_and_another_goes() {
     let server = Server::start();
     let mut config = server.config();
-    config.expire_series = Some(Duration::from_secs(1));
+    config.expire_series = Some(Duration::from_secs(3));
     let open = || Sender::with(server.open_with(&config).unwrap());
     let (mut sender, mut sweeper) = (open(), open());
     let idle = series(0, "hits", "idle", COUNTER);
@@ -56,7 +56,7 @@ fn a_series_expires_only_for_who_asked() {
 fn a_series_is_in_use_whoever_changes_it() {
     let server = Server::start();
     let mut config = server.config();
-    config.expire_series = Some(Duration::from_secs(1));
+    config.expire_series = Some(Duration::from_secs(3));
     let mut maker = Sender::with(server.open_with(&config).unwrap());
     let (used, idle) = (series(0, "hits", "used", COUNTER), series(1, "hits", "idle", COUNTER));
     maker.apply(&[describe("hits"), add(used, 0, 1), add(idle, 0, 1)]);
