@@ -4,7 +4,7 @@ use super::ledger::{Event, Ledger, Totals};
 use super::options::Options;
 use super::wait::{Promise, promise};
 use crate::backend::Collection;
-use crate::engine::{self, Engine, ForkMutex, ForkWatcher, Look, WatchedId, Watcher};
+use crate::engine::{self, Engine, ForkMutex, ForkWatcher, Look, WatchedId, Watcher, since_boot};
 use crate::visit::FamilyDesc;
 use crate::{BackendError, BackendErrorKind, RegisterError, identity};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,11 +99,11 @@ impl Events {
 
     /// Whether there are so many by now that the flusher should come by.
     fn push(&mut self, event: Event) -> bool {
-        if self.list.len() < Self::MOST {
-            self.list.push(event);
-        } else {
+        if self.list.len() >= Self::MOST {
             self.lost += 1;
+            return false;
         }
+        self.list.push(event);
         self.list.len().is_multiple_of(Self::MANY)
     }
 }
@@ -220,12 +220,21 @@ impl Shared {
         answer.await.unwrap_or_else(|| Err(self.closed()))
     }
 
-    /// Has the flusher come by early if much was removed. Nobody waits for it: it may be waiting for the
-    /// store.
+    /// Has the flusher come by early, because much was removed, and lets it: once for so many removals, and
+    /// for a moment only, since it may be waiting for the store.
     fn hurry(&self) {
-        if self.health.lock().failure.is_none() {
-            self.inbox.lock().is_urgent = true;
-            self.wake();
+        const PATIENCE: Duration = Duration::from_millis(50);
+
+        if self.health.lock().failure.is_some() {
+            return;
+        }
+        self.inbox.lock().is_urgent = true;
+        self.wake();
+        let since = since_boot();
+        while self.events.lock().list.len() >= Events::MANY
+            && since_boot().saturating_sub(since) < PATIENCE
+        {
+            std::thread::yield_now();
         }
     }
 
