@@ -4,7 +4,7 @@ use super::ledger::{Event, Ledger, Totals};
 use super::options::Options;
 use super::wait::{Promise, promise};
 use crate::backend::Collection;
-use crate::engine::{self, Engine, ForkMutex, ForkWatcher, Look, WatchedId, Watcher};
+use crate::engine::{self, Engine, ForkMutex, ForkWatcher, Look, WatchedId, Watcher, since_boot};
 use crate::visit::FamilyDesc;
 use crate::{BackendError, BackendErrorKind, RegisterError, identity};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,15 +79,18 @@ pub(super) struct Events {
     list: Vec<Event>,
     /// For how many there was no room.
     lost: u64,
+    /// Whether somebody waited in vain since they were taken last.
+    was_waited_for: bool,
 }
 
 impl Events {
     /// How many are kept while the store does not take them.
     const MOST: usize = 1 << 17;
-    /// So many are worth a pass of their own.
+    /// From how many on whoever removes a series waits a little for the store to take them.
     const MANY: usize = 1 << 10;
 
     pub(super) fn take(&mut self) -> Vec<Event> {
+        self.was_waited_for = false;
         std::mem::take(&mut self.list)
     }
 
@@ -97,14 +100,16 @@ impl Events {
         self.list = waiting;
     }
 
-    /// Whether there are so many by now that the flusher should come by.
-    fn push(&mut self, event: Event) -> bool {
+    fn push(&mut self, event: Event) {
         if self.list.len() < Self::MOST {
             self.list.push(event);
         } else {
             self.lost += 1;
         }
-        self.list.len().is_multiple_of(Self::MANY)
+    }
+
+    fn is_worth_waiting(&self) -> bool {
+        self.list.len() >= Self::MANY && !self.was_waited_for
     }
 }
 
@@ -220,12 +225,23 @@ impl Shared {
         answer.await.unwrap_or_else(|| Err(self.closed()))
     }
 
-    /// Has the flusher come by early if much was removed. Nobody waits for it: it may be waiting for the
-    /// store.
-    fn hurry(&self) {
-        if self.health.lock().failure.is_none() {
-            self.inbox.lock().is_urgent = true;
-            self.wake();
+    /// Lets the flusher come by if more is removed than it can tell, as long as it gets on with it: once
+    /// somebody waited in vain, nobody waits until it has come by again.
+    fn wait_for_room(&self) {
+        const PATIENCE: Duration = Duration::from_millis(500);
+
+        if self.health.lock().failure.is_some() {
+            return;
+        }
+        self.inbox.lock().is_urgent = true;
+        self.wake();
+        let since = since_boot();
+        while self.events.lock().is_worth_waiting() {
+            if since_boot().saturating_sub(since) >= PATIENCE {
+                self.events.lock().was_waited_for = true;
+                return;
+            }
+            std::thread::yield_now();
         }
     }
 
@@ -315,9 +331,13 @@ impl Watcher for Shared {
         if self.is_closed() {
             return;
         }
-        let are_many = self.events.lock().push(Event::Remove { family: *family, key: key.into() });
-        if are_many {
-            self.hurry();
+        let is_worth_waiting = {
+            let mut events = self.events.lock();
+            events.push(Event::Remove { family: *family, key: key.into() });
+            events.is_worth_waiting()
+        };
+        if is_worth_waiting {
+            self.wait_for_room();
         }
     }
 
