@@ -30,7 +30,7 @@ fn open() -> Redis {
 fn open_for_a_moment(location: &str) -> Redis {
     let (url, key_prefix) = location.rsplit_once(' ').expect("a URL and a prefix");
     let mut config = config(key_prefix);
-    (config.interval, config.lease) = (Duration::from_millis(100), Duration::from_secs(2));
+    (config.interval, config.lease) = (Duration::from_millis(100), Duration::from_secs(5));
     Redis::open_with(url, &config).expect("a server")
 }
 

@@ -157,12 +157,18 @@
 //! The [`BackendConfig`] makes it known by URL: after `pytheus::register_scheme::<SqliteConfig>()` an
 //! application asks for `sqlite:///var/lib/shop/metrics.db?interval=1s`. Its options are those of [every
 //! store](crate::write_behind::StoreConfig). `connect` says how the table is opened: now, after an error
-//! (the path may name another file by then), and in a forked child.
+//! (the path may name another file by then), and in a forked child. Whoever has to wait for the lock does
+//! so for five seconds, and looks often: it is with one process or another most of the time, if many
+//! write.
 //!
 //! ```rust,ignore
 //! let path = config::file_path(location, Self::SCHEME, "/var/lib/shop/metrics.db")?;
 //! self.0.start(location, move || {
 //!     let file = Connection::open(&path)?;
+//!     file.busy_handler(Some(|times| {
+//!         thread::sleep(Duration::from_millis(1));
+//!         times < 5_000
+//!     }))?;
 //!     file.execute_batch(include_str!("schema.sql"))?;
 //!     Ok(Sqlite(file))
 //! })

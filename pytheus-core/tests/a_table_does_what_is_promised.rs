@@ -257,3 +257,51 @@ fn of_a_shared_gauge_what_was_set_last_stays_unless_the_clock_went_back() {
     gauge.set(3);
     assert_eq!(registry.value("g", []).unwrap(), Some(3.0));
 }
+
+#[test]
+fn rows_that_make_no_sense_do_no_harm() {
+    let database = Database::default();
+    let registry = database.registry();
+    let counter = registry.counter("c_total", "help").register().unwrap();
+    counter.inc_by(3);
+    registry.flush_blocking().unwrap();
+    let keys: Vec<Key> = database.state().rows.keys().cloned().collect();
+    assert!(keys.len() > 4, "{keys:?}");
+    let data = [
+        Datum::Int(-1),
+        Datum::Float(f64::NAN),
+        Datum::Float(-1e300),
+        Datum::Bytes(Vec::new()),
+        Datum::Bytes(vec![0xff; 9]),
+    ];
+    let odd = [("", -1), ("text", i64::MAX), ("live:", 0), ("live:x", 1), ("+1", 0), ("family", 7)];
+    for datum in data {
+        for at in [f64::NAN, f64::INFINITY, -1e300, 1e300] {
+            for family in ["c_total", "", "other"] {
+                for (owner, field) in odd {
+                    let (family, labels) = (family.to_owned(), "c_total".to_owned());
+                    let key = Key { family, labels, owner: owner.to_owned(), field };
+                    let (created, value) = (at, datum.clone());
+                    let row = Row { key: key.clone(), name: "x".into(), created, at, value };
+                    database.state().rows.insert(key, row);
+                }
+            }
+            let (_, _) = (registry.flush_blocking(), registry.collect_blocking());
+        }
+        // One after the other of what is there.
+        for key in &keys {
+            let before = database.state().rows.clone();
+            if let Some(row) = database.state().rows.get_mut(key) {
+                row.value = datum.clone();
+            }
+            counter.inc();
+            let (_, _) = (registry.flush_blocking(), registry.collect_blocking());
+            database.state().rows = before;
+        }
+    }
+    database.state().rows.clear();
+    counter.inc();
+    registry.flush_blocking().unwrap();
+    let all = 3 + 5 * keys.len() as u64 + 1;
+    assert_eq!(registry.value("c_total", []).unwrap(), Some(all as f64));
+}

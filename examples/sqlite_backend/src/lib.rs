@@ -59,6 +59,8 @@ use pytheus_core::{Backend, BackendConfig, ConfigError, config};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 /// What `sqlite:///var/lib/shop/metrics.db` can be configured with: what every store can.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
@@ -72,6 +74,11 @@ impl BackendConfig for SqliteConfig {
         let path = config::file_path(location, Self::SCHEME, "/var/lib/shop/metrics.db")?;
         self.0.start(location, move || {
             let file = Connection::open(&path)?;
+            // SQLite's own handler waits longer and longer, and others who do not wait come first.
+            file.busy_handler(Some(|times| {
+                thread::sleep(Duration::from_millis(1));
+                times < 5_000
+            }))?;
             file.execute_batch(include_str!("schema.sql"))?;
             Ok(Sqlite(file))
         })

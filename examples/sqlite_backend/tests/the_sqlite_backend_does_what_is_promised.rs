@@ -23,7 +23,7 @@ fn open(location: &str) -> Arc<dyn Backend> {
 /// One that is soon known to be gone, if it is killed.
 fn open_for_a_moment(location: &str) -> Arc<dyn Backend> {
     let mut config = SqliteConfig::default();
-    (config.0.interval, config.0.lease) = (Duration::from_millis(100), Duration::from_secs(2));
+    (config.0.interval, config.0.lease) = (Duration::from_millis(100), Duration::from_secs(5));
     config.connect(location).expect("a database")
 }
 

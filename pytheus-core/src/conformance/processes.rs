@@ -141,8 +141,9 @@ pub fn a_killed_process_loses_nothing_that_it_flushed(subject: &Clients) {
 /// `store` is a closure that makes a new, empty store at every call. It gives the text that tells another
 /// process where that is, and something that keeps it there, which is dropped when the behaviour is over.
 /// `open` is a closure that opens the store at such a place, in whatever process. It decides how long the
-/// live gauges of a process that was killed are shown, which the kit waits for: two seconds are good, if
-/// those that live say so several times in a second. Processes are to be called by their numbers.
+/// live gauges of a process that was killed are shown, which the kit waits for: a few seconds, if those
+/// that live say so several times in a second, and a busy machine is not to be mistaken for a dead process.
+/// Processes are to be called by their numbers.
 ///
 /// `traits: […]` with the [`Traits`](crate::conformance::Traits) may follow. What does not apply is an
 /// ignored test, and its reason is shown.

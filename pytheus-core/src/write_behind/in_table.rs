@@ -192,8 +192,9 @@ fn apply<T: Table>(
 /// The table's own number, and whether it was drawn just now.
 fn incarnation<T: Table>(table: &mut T) -> Result<(u64, bool), T::Error> {
     let key = own(String::new(), owner::TABLE.into(), 0);
-    if let Some(held) = table.get(&key)? {
-        return Ok((number_of(&held), false));
+    let held = table.get(&key)?.as_ref().map_or(0, number_of);
+    if held != 0 {
+        return Ok((held, false));
     }
     let number = (ClientId::random().0 as i64 & i64::MAX).max(1);
     table.put(Row {
@@ -236,7 +237,8 @@ fn seconds(seconds: f64) -> Duration {
 fn show(row: Row, now: f64, into: &mut Contents) {
     let Row { key, name, created, at, value } = row;
     let Ok(field) = key.field.try_into() else { return };
-    let mut series = into.series(&key.family, &key.labels, UNIX_EPOCH + seconds(created));
+    let created = UNIX_EPOCH.checked_add(seconds(created)).unwrap_or(UNIX_EPOCH);
+    let mut series = into.series(&key.family, &key.labels, created);
     let value = match value {
         Datum::Int(number) => Amount::Int(number),
         Datum::Float(number) => Amount::Float(number),

@@ -129,11 +129,11 @@ pub trait Table: Send + Sized + 'static {
 /// # Examples
 ///
 /// ```
-/// use pytheus_core::write_behind::Key;
+/// use pytheus_core::write_behind::{Key, RARE};
 ///
 /// let family = "hits_total".to_owned();
 /// let whole_part = Key { family, labels: "GET\n".into(), owner: "".into(), field: 0 };
-/// let fractions = Key { field: 0x8000, ..whole_part.clone() };
+/// let fractions = Key { field: RARE.into(), ..whole_part.clone() };
 /// assert!(whole_part < fractions);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
