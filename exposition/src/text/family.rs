@@ -133,6 +133,12 @@ impl Family {
                 self.head.push_lines(chunk, own, self.tails.iter().zip(cumulative));
                 self.push_sum_and_count(chunk, own, sum, below);
             }
+            // The format has no place for such buckets.
+            (Value::NativeHistogram { count, sum, .. }, Kind::Histogram) => {
+                let (last, count_of_all) = (self.tails.last(), std::iter::once(count));
+                self.head.push_lines(chunk, own, last.into_iter().zip(count_of_all));
+                self.push_sum_and_count(chunk, own, sum, count);
+            }
             (Value::StateSet { active }, Kind::StateSet) => {
                 let (got, declared) = (active.len(), self.tails.len());
                 if got != declared {

@@ -2,7 +2,7 @@
 
 use super::description;
 use super::store::{Amount, Owner, RARE, Shape};
-use crate::engine::{Family, Look, LookScratch, WatchedId};
+use crate::engine::{Family, Look, LookScratch, Numbers, WatchedId};
 use crate::visit::{FamilyDesc, GaugeMode, Kind};
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -39,6 +39,8 @@ pub(super) struct FamilyRows {
     pub(super) described: Described,
     /// Whether another description may be replaced.
     pub(super) replace: bool,
+    /// Which numbers are looked at of each series.
+    pub(super) numbers: Numbers,
     told: Vec<Told>,
     rows: Vec<Row>,
     /// What was put into batches, row by row.
@@ -123,6 +125,7 @@ impl FamilyRows {
             sorting: identity.label_names.as_deref().and_then(description::sorting),
             described: Described::No,
             replace: false,
+            numbers: Numbers::of(&desc.identity),
             told,
             rows: Vec::new(),
             taken: Vec::new(),
@@ -274,8 +277,8 @@ impl FamilyRows {
         self.settled.clear();
         self.floor.clear();
         self.floor.resize(self.taken.len(), 0);
-        let (kind, buckets) = (self.desc.identity.kind, self.desc.identity.buckets.len() + 1);
-        family.look(kind, buckets, scratch, 0, |place, look| {
+        let numbers = self.numbers;
+        family.look(&numbers, scratch, 0, |place, look| {
             if let Some(look) = look.filter(|_| self.has_room(place)) {
                 if self.row(place as u32).is_none_or(|row| row.unique != look.unique) {
                     self.occupy(place, &look, *next_series);
