@@ -86,9 +86,8 @@ fn native_observe(registry: &Registry, times: usize) -> Result<bool, RegisterErr
     }
     let latency = registry.histogram("latency_seconds", "Time to answer");
     let histogram = latency.native(Native::default()).register()?;
-    // As for the other one, so that as many buckets are in use.
-    let values: Vec<f64> = Histogram::DEFAULT_BUCKETS.into_iter().chain([11.0]).collect();
-    values.iter().cycle().take(times).for_each(|value| path(&histogram, *value));
+    // As many buckets are in use as of the other one, to the powers of two from 1/256 to 8.
+    (0..times).for_each(|n| path(&histogram, (1 << (n % 12)) as f64 / 256.0));
     Ok(histogram.get().is_some_and(|(_, count)| count == times as u64))
 }
 

@@ -41,6 +41,12 @@ impl Bounds {
         if self.are_many() {
             return self.all.partition_point(|bound| above(value, *bound));
         }
+        self.bucket_of_few(value)
+    }
+
+    /// The same if they are not [many](Self::are_many).
+    #[inline(always)]
+    pub(super) fn bucket_of_few(&self, value: f64) -> usize {
         let mut bucket = 0;
         let mut step = FEW / 2;
         while step > 0 {

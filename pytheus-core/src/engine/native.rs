@@ -1,6 +1,6 @@
 //! Native histograms in an engine: what a handle knows of one, and adding up the stripes.
 
-use super::place::{Place, layout};
+use super::place::layout;
 use super::slots::Stripe;
 use super::stripe::native::{Bucket, Shape};
 use crate::native::{Buckets, bucket_of};
@@ -13,8 +13,6 @@ pub(crate) const EXEMPLARS: usize = 8;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scale {
     zero_threshold: f64,
-    /// How often the narrowest buckets were halved in an empty series.
-    first: u32,
     /// The schema of an empty series.
     schema: i8,
     shape: Shape,
@@ -36,10 +34,10 @@ impl Scale {
             most: most as u32,
             // A fifth of them stays empty, so that a bucket is found soon.
             slots: most as u32 + most as u32 / 4 + 1,
+            first: (Native::MAX_SCHEMA - schema) as u32,
             halvings: (schema - Native::MIN_SCHEMA) as u32,
         };
-        let first = (Native::MAX_SCHEMA - schema) as u32;
-        Self { zero_threshold: native.zero_threshold, first, schema, shape }
+        Self { zero_threshold: native.zero_threshold, schema, shape }
     }
 
     /// How many cells a series takes, beginning with its sum.
@@ -52,26 +50,18 @@ impl Scale {
         3 + 2 * Buckets::most(self.shape.most)
     }
 
-    #[inline]
-    fn bucket(&self, value: f64) -> Bucket {
-        match bucket_of(value, self.zero_threshold) {
-            Bucket::Key(key) => Bucket::Key(key.halved(self.first)),
-            other => other,
-        }
-    }
-
     /// Counts a value in the series at `offset`.
     #[inline]
     pub(super) fn observe(&self, stripe: Stripe, offset: u32, value: f64) {
         let add = |sum| (f64::from_bits(sum) + value).to_bits();
-        let (start, bucket) = (offset + layout::SUM, self.bucket(value));
+        let (start, bucket) = (offset + layout::SUM, bucket_of(value, self.zero_threshold));
         stripe.header().count_natively(&stripe, start, &self.shape, bucket, add);
     }
 
     /// Which of the exemplars is that of the bucket of `value`.
     pub(super) fn exemplar(&self, value: f64) -> u32 {
-        match self.bucket(value) {
-            Bucket::Key(key) => key.number() % EXEMPLARS as u32,
+        match bucket_of(value, self.zero_threshold) {
+            Bucket::Key(key) => key.halved(self.shape.first).number() % EXEMPLARS as u32,
             Bucket::Zero | Bucket::None => 0,
         }
     }
@@ -133,15 +123,5 @@ impl NativeTotals {
     /// How many values were observed.
     pub(crate) fn count(&self) -> u64 {
         self.zero.saturating_add(self.others).saturating_add(self.buckets.total())
-    }
-}
-
-impl Place {
-    /// Observes into a native histogram. Apart, so that others have nothing of it.
-    #[inline(never)]
-    pub(super) fn observe_natively(&self, scale: &Scale, value: f64) {
-        super::slots::with_stripe(self.slot(), self.offset(), |stripe| {
-            scale.observe(stripe, self.offset(), value);
-        });
     }
 }

@@ -7,10 +7,11 @@ use super::native::{NativeTotals, Scale};
 use super::per_process::ModeCode;
 use super::read;
 use super::sharing;
-use super::slots::{SLOTS, Stripe, update_cell, with_borrowed_stripe};
+use super::slots::{SLOTS, Stripe, update_cell, with_borrowed_stripe, with_stripe};
 use super::stripe::{Cells as _, holders};
 use crate::primitive::{AtomicU64, Ordering};
 use crate::visit::{GaugeMode, Identity, Kind, Number};
+use std::mem::ManuallyDrop;
 
 /// The address of a series' cells in every stripe of an engine.
 ///
@@ -111,10 +112,10 @@ impl Place {
     #[inline(always)]
     pub(crate) fn observe(&self, value: f64) {
         let known = Known::get(self.family_number());
-        if let Some(scale) = known.scale() {
-            return self.observe_natively(scale, value);
+        if known.bounds.are_many() {
+            return observe_among_many(self.packed, value);
         }
-        let cell = layout::BUCKETS + known.bounds.bucket(value) as u32;
+        let cell = layout::BUCKETS + known.bounds.bucket_of_few(value) as u32;
         update_cell(self.slot(), self.offset(), cell, value, observe);
     }
 
@@ -122,8 +123,8 @@ impl Place {
     #[inline(always)]
     pub(crate) fn observe_likely(&self, value: f64) {
         let known = Known::get(self.family_number());
-        if let Some(scale) = known.scale() {
-            return self.observe_natively(scale, value);
+        if known.scale().is_some() {
+            return observe_among_many(self.packed, value);
         }
         let cell = layout::BUCKETS + known.bounds.likely_bucket(value) as u32;
         update_cell(self.slot(), self.offset(), cell, value, observe);
@@ -273,6 +274,24 @@ impl Place {
             Some(arena) => arena,
             // A place is made by an arena that has entered itself into the table before.
             None => unreachable!("engine slot {} holds no memory", self.slot()),
+        }
+    }
+}
+
+/// Observes where there are many buckets, or they find themselves. Apart, so that others have nothing of
+/// it.
+#[inline(never)]
+fn observe_among_many(packed: u64, value: f64) {
+    // Not a holder: whoever calls is.
+    let place = ManuallyDrop::new(Place { packed });
+    let known = Known::get(place.family_number());
+    match known.scale() {
+        Some(scale) => with_stripe(place.slot(), place.offset(), |stripe| {
+            scale.observe(stripe, place.offset(), value);
+        }),
+        None => {
+            let cell = layout::BUCKETS + known.bounds.bucket(value) as u32;
+            update_cell(place.slot(), place.offset(), cell, value, observe);
         }
     }
 }

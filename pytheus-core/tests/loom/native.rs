@@ -10,7 +10,7 @@ use loom::sync::Arc;
 use loom::thread::{spawn, yield_now};
 use std::collections::{BTreeMap, BTreeSet};
 
-const SHAPE: Shape = Shape { most: 1, slots: 1, halvings: 3 };
+const SHAPE: Shape = Shape { most: 1, slots: 1, first: 0, halvings: 3 };
 const CELLS: usize = SHAPE.cells() as usize;
 /// Where the first area begins.
 const SLOT: usize = CELLS - 2;

@@ -31,7 +31,9 @@ pub(crate) struct Shape {
     pub(crate) most: u32,
     /// The slots of an area: more than `most`.
     pub(crate) slots: u32,
-    /// How often the buckets can be halved.
+    /// How often the narrowest buckets were halved in an empty series.
+    pub(crate) first: u32,
+    /// How often they can be halved beyond that.
     pub(crate) halvings: u32,
 }
 
@@ -90,8 +92,10 @@ impl Key {
     /// A bucket holds its upper bound, so the index is divided by two and rounded up.
     #[inline]
     pub(crate) const fn halved(self, times: u32) -> Self {
-        let index = (self.index() + (1 << times) - 1) >> times;
-        Self::new(self.is_negative(), index)
+        // What is added to all indices is a multiple of what they are divided by.
+        const BIAS_BITS: u32 = BIAS as u32;
+        let index = self.0 % NEGATIVE + (1 << times) - 1;
+        Self(self.0 & NEGATIVE | ((index >> times) + BIAS_BITS - (BIAS_BITS >> times)) % NEGATIVE)
     }
 
     /// A number that is the same for the same key in every program, and positive.
@@ -172,42 +176,45 @@ fn find(cells: &impl Cells, area: u32, slots: u32, key: Key) -> Found {
 impl Header {
     /// Counts a value in its bucket, and replaces the sum by what `add` makes of it. `start` is the
     /// cell of the sum. Only the owner may call it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn count_natively(
         &self,
         cells: &impl Cells,
         start: u32,
         shape: &Shape,
         bucket: Bucket,
-        add: impl Fn(u64) -> u64,
+        add: impl FnOnce(u64) -> u64,
     ) {
-        let key = match bucket {
-            Bucket::Key(key) => key,
-            Bucket::Zero => return self.count_in(cells, start, start + ZERO, add),
-            Bucket::None => return self.count_in(cells, start, start + OTHERS, add),
+        let (cell, key) = match bucket {
+            Bucket::Key(key) => self.slot_of(cells, start, shape, key),
+            Bucket::Zero => (start + ZERO, 0),
+            Bucket::None => (start + OTHERS, 0),
         };
+        // In an empty slot, there is no key so far.
+        self.update_two(cells, (start + SUM, cell), |sum, held| {
+            (add(sum), (held | key).wrapping_add(1))
+        });
+    }
+
+    /// The cell in which the value counts that belongs to the narrowest bucket of this key, and what it
+    /// holds beside a count.
+    #[inline(always)]
+    fn slot_of(&self, cells: &impl Cells, start: u32, shape: &Shape, narrowest: Key) -> (u32, u64) {
         loop {
             let halvings = halvings(cells, start, shape);
-            let (area, key) = (start + shape.area(halvings), key.halved(halvings));
+            let area = start + shape.area(halvings);
+            let key = narrowest.halved(shape.first + halvings);
             match find(cells, area, shape.slots, key) {
-                Found::Here(slot) => return self.count_in(cells, start, slot, add),
+                Found::Here(slot) => return (slot, key.slot(0)),
                 Found::Empty(slot)
                     if halvings == shape.halvings || used(cells, area, shape) < shape.most =>
                 {
-                    let next = |sum, _| (add(sum), key.slot(1));
-                    return self.update_two(cells, (start + SUM, slot), next);
+                    return (slot, key.slot(0));
                 }
-                Found::Nowhere if halvings == shape.halvings => {
-                    return self.count_in(cells, start, start + OTHERS, add);
-                }
+                Found::Nowhere if halvings == shape.halvings => return (start + OTHERS, 0),
                 _ => self.halve(cells, start, shape, halvings),
             }
         }
-    }
-
-    #[inline]
-    fn count_in(&self, cells: &impl Cells, start: u32, cell: u32, add: impl Fn(u64) -> u64) {
-        self.update_two(cells, (start + SUM, cell), |sum, count| (add(sum), count.wrapping_add(1)));
     }
 
     /// Fills the area that is not in use with buckets of twice the width, and takes it into use.
