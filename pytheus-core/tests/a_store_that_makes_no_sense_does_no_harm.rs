@@ -42,7 +42,7 @@ struct Row {
     garbage: Vec<u8>,
     at: usize,
     labels: String,
-    numbers: Vec<(u16, i64, f64)>,
+    numbers: Vec<(u32, i64, f64)>,
     age: u64,
 }
 
@@ -63,7 +63,7 @@ fn lie() -> impl Strategy<Value = Lie> {
 }
 
 fn row() -> impl Strategy<Value = Row> {
-    let field = prop_oneof![0..6_u16, any::<u16>()];
+    let field = prop_oneof![0..6_u32, 0x8000..0x8004_u32, 1 << 25..1 << 26_u32, any::<u32>()];
     let numbers = prop::collection::vec((field, any::<i64>(), any::<f64>()), 0..6);
     let garbage = prop::collection::vec(any::<u8>(), 0..40);
     (0..3_u8, ".{0,4}", any::<bool>(), garbage, any::<usize>(), ".{0,6}\n?", numbers, any::<u64>())

@@ -145,7 +145,7 @@ impl Store for Sqlite {
             )?;
             let mut rows = cells.query([now])?;
             while let Some(row) = rows.next()? {
-                let (family, labels, created, field): (String, String, f64, u16) =
+                let (family, labels, created, field): (String, String, f64, u32) =
                     (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
                 let mut series = into.series(&family, &labels, UNIX_EPOCH + seconds(created));
                 let value = match row.get(4)? {

@@ -6,7 +6,7 @@
 //! behaviours.
 
 use super::page::{Page, Reading, holds, ok, refused, shows};
-use crate::{Backend, Exemplar, GaugeMode, Labels, Registry, Stop, Value, Visitor};
+use crate::{Backend, Exemplar, GaugeMode, Labels, Native, Registry, Stop, Value, Visitor};
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
@@ -85,6 +85,30 @@ pub fn what_several_count_adds_up(subject: &Clients) {
     }
 }
 
+/// Native histograms of several processes add up, however wide the buckets of each have become.
+pub fn native_histograms_of_several_add_up(subject: &Clients) {
+    let (one, other) = subject.registries();
+    let register = |registry: &Registry| {
+        let native = Native::default().schema(0).max_buckets(8);
+        ok(registry.histogram("n", "help").native(native).register(), "a registration")
+    };
+    let (here, there) = (register(&one), register(&other));
+    here.observe(3.0);
+    ok(one.flush_blocking(), "a flush");
+    for power in 0..12 {
+        there.observe(f64::from(1 << power));
+        ok(other.flush_blocking(), "a flush");
+    }
+    here.observe(0.0);
+    here.observe(-3.0);
+    ok(one.flush_blocking(), "a flush");
+    // Each two powers of two are one of four; with what the other has, that is as many as there may be.
+    let expected = "schema -1 [(1, 1)] 1 [(0, 1), (1, 3), (2, 2), (3, 2), (4, 2), (5, 2), (6, 1)] of 15 sum 4095";
+    for registry in [&other, &one] {
+        shows(registry, "n", [expected], "native histograms of several processes add up");
+    }
+}
+
 /// A process that has registered nothing shows what others have: types, units, help, labels in the first
 /// one's order, buckets, states, infos, times of creation and exemplars.
 pub fn families_come_whole_to_who_has_registered_none(subject: &Clients) {
@@ -93,6 +117,9 @@ pub fn families_come_whole_to_who_has_registered_none(subject: &Clients) {
     let histogram = histogram.buckets([0.5, 1.0]).label_names(["z", "a"]).register();
     let observed = ok(histogram, "a registration").with(["1", "2"]);
     ok(observed.observe_with_exemplar(0.75, [("trace", "t")]), "an exemplar");
+    let native = one.histogram("n", "help").native(Native::default().schema(5)).register();
+    let native = ok(native, "a registration");
+    ok(native.observe_with_exemplar(0.75, [("trace", "n")]), "an exemplar");
     let states = one.state_set("st", "help").states(["on", "off"]).register();
     ok(ok(states, "a registration").only("off"), "a declared state");
     let info = one.info("i", "help").label_names(["version"]).register();
@@ -113,7 +140,9 @@ pub fn families_come_whole_to_who_has_registered_none(subject: &Clients) {
     let mut examples = Examples::default();
     let stopped = ok(other.collect_blocking(), "a collection").visit(&mut examples);
     assert_eq!(stopped, Ok(()), "a visit goes on to its end");
-    holds(examples.0 == [r#"trace="t" 0.75"#], promise, || format!("{:?}", examples.0));
+    holds(examples.0 == [r#"trace="t" 0.75"#, r#"trace="n" 0.75"#], promise, || {
+        format!("{:?}", examples.0)
+    });
 }
 
 #[derive(Default)]
@@ -131,6 +160,7 @@ impl Visitor for Examples {
         match value {
             Value::Counter { exemplar, .. } => exemplar.iter().for_each(&mut see),
             Value::Histogram { exemplars, .. } => exemplars.iter().flatten().for_each(see),
+            Value::NativeHistogram { exemplars, .. } => exemplars.iter().for_each(see),
             _ => {}
         }
         Ok(())
@@ -332,6 +362,7 @@ macro_rules! conformance_of_clients {
 
             $crate::__conformance_of_clients! {
                 what_several_count_adds_up
+                native_histograms_of_several_add_up
                 families_come_whole_to_who_has_registered_none
                 labels_in_another_order_are_the_same_series
                 a_gauge_comes_to_what_its_mode_says

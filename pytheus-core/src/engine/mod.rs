@@ -87,7 +87,7 @@ pub use fork::without_forks;
 pub(crate) use fork::{ForkMutex, ForkWatcher, generation, tell as tell_of_forks, watch};
 pub use layout::LAYOUT;
 pub use memory::{Area, Geometry, Memory, PROCESS_BITS, Sharing};
-pub(crate) use native::{EXEMPLARS as NATIVE_EXEMPLARS, NativeTotals, Scale};
+pub(crate) use native::EXEMPLARS as NATIVE_EXEMPLARS;
 pub(crate) use place::{GaugeCells, Place};
 pub(crate) use recent::{FamilyId, Found, Trace};
 pub(crate) use series::{Family, NoRoom, Spot};

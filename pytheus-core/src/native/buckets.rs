@@ -80,6 +80,7 @@ impl Buckets {
     }
 
     /// The buckets, with their keys at that schema.
+    #[cfg(test)]
     pub(crate) fn counts(&self) -> &[(Key, u64)] {
         &self.counts
     }

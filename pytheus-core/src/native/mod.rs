@@ -8,7 +8,9 @@
 mod buckets;
 mod index;
 
-pub(crate) use buckets::{Buckets, NUMBERS, number, of_number};
+#[cfg(test)]
+pub(crate) use buckets::number;
+pub(crate) use buckets::{Buckets, NUMBERS, of_number};
 pub(crate) use index::bucket_of;
 
 /// A histogram whose buckets choose themselves.

@@ -2,23 +2,29 @@
 
 use super::description;
 use super::store::{Amount, Owner, RARE, Shape};
-use crate::engine::{Family, Look, LookScratch, Numbers, WatchedId};
+use crate::engine::{Family, Look, LookScratch, NATIVE_EXEMPLARS, NativeKey, Numbers, WatchedId};
+use crate::native;
 use crate::visit::{FamilyDesc, GaugeMode, Kind};
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 /// The rare field of the fractions a counter was moved by.
-pub(super) const FRACTIONS: u16 = RARE;
+pub(super) const FRACTIONS: u32 = RARE;
 /// The rare field of what a sum came to that is no number any more: see [`marker`].
-pub(super) const NOT_FINITE: u16 = RARE + 1;
+pub(super) const NOT_FINITE: u32 = RARE + 1;
+/// The first of the rare fields of the buckets of native histograms, which are [numbered](native::number).
+pub(super) const NATIVE: u32 = 1 << 25;
+const _: () = assert!(native::NUMBERS <= NATIVE);
+/// Of a native histogram, what stands before its buckets: values about zero, values in none, the sum.
+const BEFORE_BUCKETS: usize = 3;
 
 /// How a value that was looked at is told to the store.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Told {
     /// What was added, as a whole number.
-    Whole(u16),
+    Whole(u32),
     /// What was added, as a float.
-    Sum(u16),
+    Sum(u32),
     /// What it was set to, or what was added.
     Gauge,
     /// Which states are active.
@@ -54,7 +60,7 @@ pub(super) struct FamilyRows {
     /// When gauges and state sets were set last, row by row.
     set_at: Vec<Duration>,
     /// When the exemplars were made that were put into batches.
-    exemplars: HashMap<(u32, u16), SystemTime>,
+    exemplars: HashMap<(u32, u32), SystemTime>,
 }
 
 /// What the store knows of a family.
@@ -91,16 +97,18 @@ const WAS_TOLD: u8 = 1 << 3;
 /// What changed of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Delta {
-    Add(u16, Amount),
+    Add(u32, Amount),
     /// The field, the value, and when that was noticed.
-    Set(u16, Amount, Duration),
-    Note(u16, Box<[u8]>),
+    Set(u32, Amount, Duration),
+    Note(u32, Box<[u8]>),
 }
 
 impl FamilyRows {
     pub(super) fn new(desc: FamilyDesc, family: Family) -> Self {
         let (identity, buckets) = (&desc.identity, desc.identity.buckets.len() as u16 + 1);
+        let is_native = identity.native.is_some();
         let (ints, floats) = match identity.kind {
+            Kind::Histogram if is_native => (2, 1),
             Kind::Counter | Kind::UpDownCounter | Kind::StateSet => (1, 0),
             Kind::Gauge => (0, 1),
             Kind::Summary => (1, 1),
@@ -112,7 +120,11 @@ impl FamilyRows {
             Kind::Gauge => vec![Told::Gauge],
             Kind::StateSet => vec![Told::States],
             Kind::Summary => vec![Told::Whole(0), Told::Sum(1)],
-            Kind::Histogram => (0..buckets).map(Told::Whole).chain([Told::Sum(buckets)]).collect(),
+            Kind::Histogram if is_native => vec![Told::Whole(0), Told::Whole(1), Told::Sum(2)],
+            Kind::Histogram => {
+                let buckets = u32::from(buckets);
+                (0..buckets).map(Told::Whole).chain([Told::Sum(buckets)]).collect()
+            }
             Kind::Info | Kind::Unknown => Vec::new(),
         };
         let is_set = matches!(identity.kind, Kind::Gauge | Kind::StateSet);
@@ -139,7 +151,11 @@ impl FamilyRows {
 
     /// How many numbers are looked at of each series.
     pub(super) fn width(&self) -> usize {
-        self.told.len()
+        self.numbers.width()
+    }
+
+    fn is_native(&self) -> bool {
+        self.desc.identity.native.is_some()
     }
 
     pub(super) fn row(&self, place: u32) -> Option<&Row> {
@@ -211,7 +227,7 @@ impl FamilyRows {
         let gone = std::mem::take(row);
         let width = self.width();
         if !self.exemplars.is_empty() {
-            (0..width as u16).for_each(|bucket| {
+            (0..width as u32).for_each(|bucket| {
                 self.exemplars.remove(&(place as u32, bucket));
             });
         }
@@ -316,7 +332,7 @@ impl FamilyRows {
         let (told, owner) = (&self.told, self.owner);
         let sums_up = self.sums_up();
         let is_signed = self.desc.identity.kind == Kind::UpDownCounter;
-        let width = told.len();
+        let (width, is_native) = (self.width(), self.is_native());
         let taken = &mut self.taken[place * width..(place + 1) * width];
         let row = &mut self.rows[place];
         let is_set = row.flags & IS_SET != 0;
@@ -333,7 +349,7 @@ impl FamilyRows {
             }
             None => now,
         };
-        for ((told, taken), value) in told.iter().zip(taken).zip(look.values) {
+        for ((told, taken), value) in told.iter().zip(&mut *taken).zip(look.values) {
             if *taken == *value && !is_set {
                 continue;
             }
@@ -381,6 +397,10 @@ impl FamilyRows {
                 }
             }
         }
+        if is_native {
+            let (taken, values) = (&mut taken[BEFORE_BUCKETS..], &look.values[BEFORE_BUCKETS..]);
+            take_buckets(taken, values, deltas);
+        }
         let is_new = row.flags & ANNOUNCED == 0;
         row.flags = (row.flags | ANNOUNCED) & !IS_SET;
         is_new || deltas.len() > before
@@ -403,9 +423,13 @@ impl FamilyRows {
         look: &Look<'_>,
         deltas: &mut Vec<Delta>,
     ) {
-        let count = if self.desc.identity.kind == Kind::Histogram { self.width() - 1 } else { 1 };
-        for bucket in 0..count as u16 {
-            look.exemplar(&self.family, bucket.into(), |exemplar| {
+        let count = match self.desc.identity.kind {
+            Kind::Histogram if self.is_native() => NATIVE_EXEMPLARS,
+            Kind::Histogram => self.width() - 1,
+            _ => 1,
+        };
+        for bucket in 0..count as u32 {
+            look.exemplar(&self.family, bucket as usize, |exemplar| {
                 let key = (place as u32, bucket);
                 if self.exemplars.insert(key, exemplar.at) != Some(exemplar.at) {
                     deltas.push(Delta::Note(bucket, super::notes::encode(exemplar)));
@@ -437,6 +461,10 @@ impl FamilyRows {
                         self.taken[first + place] = 0;
                     }
                 }
+            }
+            Delta::Add(field @ NATIVE.., Amount::Int(amount)) => {
+                let taken = &mut self.taken[first + BEFORE_BUCKETS..first + width];
+                put_back_in_bucket(taken, field - NATIVE, amount as u64);
             }
             Delta::Add(field, Amount::Int(amount)) => {
                 if let Some(place) = at(Told::Whole(field)) {
@@ -481,7 +509,7 @@ impl FamilyRows {
         for all in [&mut self.floor, &mut self.settled] {
             all.get_mut(cells.clone()).into_iter().for_each(|cells| cells.fill(0));
         }
-        (0..self.width() as u16).for_each(|bucket| {
+        (0..self.width() as u32).for_each(|bucket| {
             self.exemplars.remove(&(place as u32, bucket));
         });
         tell_row_again(&mut self.rows[place]);
@@ -565,8 +593,51 @@ fn split(total: u64) -> (i64, u64) {
     (whole as i64, total - whole)
 }
 
+/// Adds to `deltas` what came into the buckets of a native histogram since they were `taken`, perhaps when
+/// they were narrower, and takes it. Both are pairs of a number and a count, in the order of their keys, and
+/// zeros.
+fn take_buckets(taken: &mut [u64], values: &[u64], deltas: &mut Vec<Delta>) {
+    let mut before = pairs(taken).peekable();
+    for (number, count) in pairs(values) {
+        let (schema, key) = native::of_number(number);
+        let mut told = 0_u64;
+        while let Some((_, was)) = before.next_if(|(was, _)| at_schema(*was, schema) <= key) {
+            told = told.saturating_add(was);
+        }
+        // What no `i64` can be comes to that, which no count does.
+        let more = i64::try_from(count.saturating_sub(told)).unwrap_or(i64::MAX);
+        if more > 0 {
+            deltas.push(Delta::Add(NATIVE + number, Amount::Int(more)));
+        }
+    }
+    drop(before);
+    taken.copy_from_slice(values);
+}
+
+/// Undoes that for a bucket that may have been narrower then.
+fn put_back_in_bucket(taken: &mut [u64], number: u32, amount: u64) {
+    for pair in taken.as_chunks_mut::<2>().0.iter_mut().take_while(|pair| pair[0] != 0) {
+        let (schema, key) = native::of_number(pair[0] as u32);
+        if native::of_number(number).0 >= schema && at_schema(number, schema) == key {
+            pair[1] = pair[1].saturating_sub(amount);
+        }
+    }
+}
+
+/// The buckets among such pairs.
+fn pairs(values: &[u64]) -> impl Iterator<Item = (u32, u64)> {
+    let pairs = values.as_chunks::<2>().0.iter().take_while(|pair| pair[0] != 0);
+    pairs.map(|pair| (pair[0] as u32, pair[1]))
+}
+
+/// The bucket at a schema, none narrower than its own, that holds the one of this number.
+fn at_schema(number: u32, schema: i8) -> NativeKey {
+    let (narrower, key) = native::of_number(number);
+    key.halved(narrower.saturating_sub(schema).max(0) as u32)
+}
+
 /// Adds to `deltas` what a sum moved by.
-fn take_sum(field: u16, taken: &mut u64, is: f64, deltas: &mut Vec<Delta>) {
+fn take_sum(field: u32, taken: &mut u64, is: f64, deltas: &mut Vec<Delta>) {
     let was = f64::from_bits(*taken);
     if !is.is_finite() {
         // Told once: what is not finite stays so.
@@ -637,6 +708,41 @@ mod tests {
             assert!(sum == expected || sum.is_nan() && expected.is_nan(), "{values:?}: {sum}");
         }
         assert_eq!(unmark(1.5, 0), 1.5);
+    }
+
+    #[test]
+    fn buckets_are_told_by_what_came_into_them_however_wide_they_became() {
+        let key = |index| NativeKey::new(false, index);
+        let listed = |schema, buckets: &[(i32, u64)]| {
+            let pairs = buckets
+                .iter()
+                .flat_map(|(index, count)| [native::number(schema, key(*index)).into(), *count]);
+            let mut values: Vec<u64> = pairs.collect();
+            values.resize(8, 0);
+            values
+        };
+        let added = |schema, index, n| {
+            Delta::Add(NATIVE + native::number(schema, key(index)), Amount::Int(n))
+        };
+        let mut taken = vec![0; 8];
+        let mut take = |values: &[u64], taken: &mut [u64]| {
+            let mut deltas = Vec::new();
+            take_buckets(taken, values, &mut deltas);
+            deltas
+        };
+        let first = take(&listed(3, &[(1, 2), (2, 5), (4, 1)]), &mut taken);
+        assert_eq!(first, [added(3, 1, 2), added(3, 2, 5), added(3, 4, 1)]);
+        // Buckets 1 and 2 are one now, and 3 has come to 4.
+        let wider = listed(2, &[(1, 9), (2, 2), (7, 1)]);
+        let second = take(&wider, &mut taken);
+        assert_eq!(second, [added(2, 1, 2), added(2, 2, 1), added(2, 7, 1)]);
+        assert_eq!(take(&wider, &mut taken), []);
+        // The store would not have what was told first.
+        for delta in &first[..2] {
+            let Delta::Add(field, Amount::Int(n)) = *delta else { unreachable!() };
+            put_back_in_bucket(&mut taken, field - NATIVE, n as u64);
+        }
+        assert_eq!(take(&wider, &mut taken), [added(2, 1, 7)]);
     }
 
     #[test]
