@@ -79,10 +79,12 @@ impl Key {
         Self(if is_negative { NEGATIVE | index } else { index })
     }
 
+    #[allow(dead_code, reason = "as above")]
     pub(crate) const fn is_negative(self) -> bool {
         self.0 >= NEGATIVE
     }
 
+    #[allow(dead_code, reason = "as above")]
     pub(crate) const fn index(self) -> i32 {
         (self.0 % NEGATIVE) as i32 - BIAS
     }
