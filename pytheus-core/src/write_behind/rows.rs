@@ -725,7 +725,7 @@ mod tests {
             Delta::Add(NATIVE + native::number(schema, key(index)), Amount::Int(n))
         };
         let mut taken = vec![0; 8];
-        let mut take = |values: &[u64], taken: &mut [u64]| {
+        let take = |values: &[u64], taken: &mut [u64]| {
             let mut deltas = Vec::new();
             take_buckets(taken, values, &mut deltas);
             deltas

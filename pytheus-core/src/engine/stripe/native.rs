@@ -97,7 +97,8 @@ impl Key {
         // What is added to all indices is a multiple of what they are divided by.
         const BIAS_BITS: u32 = BIAS as u32;
         let index = self.0 % NEGATIVE + (1 << times) - 1;
-        Self(self.0 & NEGATIVE | ((index >> times) + BIAS_BITS - (BIAS_BITS >> times)) % NEGATIVE)
+        let halved = (index >> times) + BIAS_BITS - (BIAS_BITS >> times);
+        Self(self.0 & NEGATIVE | halved)
     }
 
     /// A number that is the same for the same key in every program, and positive.
