@@ -48,8 +48,8 @@ pub struct Native {
     /// one before. 3 unless said otherwise, which is a factor of 1.09.
     pub schema: i8,
     /// The most buckets of positive and negative values together, from 8 to 1,024; 160 unless said
-    /// otherwise. At schema -4, the coarsest, there may be a quarter more, and values that find no
-    /// bucket even then count in the count and the sum alone.
+    /// otherwise. At schema -4, the coarsest, there may be some more, and a value that finds no bucket
+    /// even then counts in the count and the sum alone.
     pub max_buckets: u16,
     /// Values that are no further from zero than this count as zero: finite, and not negative. 2^-128
     /// unless said otherwise.

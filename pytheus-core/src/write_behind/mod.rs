@@ -3,6 +3,7 @@
 
 mod backend;
 mod batches;
+mod buckets;
 mod contents;
 mod description;
 mod flusher;

@@ -1,9 +1,10 @@
 //! What a store holds, as a scrape shows it.
 
+use super::buckets::NATIVE;
 use super::contents::{Contents, FamilyContents, Owned, Row};
 use super::description;
 use super::notes;
-use super::rows::{FRACTIONS, NATIVE, NOT_FINITE, unmark};
+use super::rows::{FRACTIONS, NOT_FINITE, unmark};
 use super::store::Amount;
 use crate::backend::Visit;
 use crate::engine::NATIVE_EXEMPLARS;
