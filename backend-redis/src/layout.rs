@@ -93,7 +93,7 @@ pub(crate) enum Entry {
 pub(crate) struct Reference {
     pub(crate) entry: u32,
     pub(crate) birth: u64,
-    pub(crate) field: u16,
+    pub(crate) field: u32,
 }
 
 /// Cells of one field.

@@ -70,7 +70,7 @@ impl Shard {
     }
 
     /// What a field of a series is called elsewhere.
-    pub(crate) fn reference(&self, place: Place, field: u16) -> Reference {
+    pub(crate) fn reference(&self, place: Place, field: u32) -> Reference {
         Reference { entry: place.entry, birth: place.birth, field }
     }
 

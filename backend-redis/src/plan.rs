@@ -248,13 +248,13 @@ fn cell(
     shard: &Shard,
     place: Place,
     shape: Shape,
-    field: u16,
+    field: u32,
     amount: Amount,
     missing: &mut Missing<'_>,
 ) -> Result<Option<u32>, Refusal> {
     let asked_float = matches!(amount, Amount::Float(_));
     let (cell, is_float) = if field < shape.usual() {
-        let cell = place.cell + u32::from(field) * layout::cells_of_field(shape.is_set);
+        let cell = place.cell + field * layout::cells_of_field(shape.is_set);
         (cell, !shape.is_int(field))
     } else if field < RARE {
         let why = format!("field {field} is none of the {} of the series", shape.usual());

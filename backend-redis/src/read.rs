@@ -372,11 +372,11 @@ impl Shard {
 }
 
 /// The numbers of a series that are not zero.
-fn numbers(shape: Shape, bytes: &[u8], mut each: impl FnMut(u16, Amount)) {
+fn numbers(shape: Shape, bytes: &[u8], mut each: impl FnMut(u32, Amount)) {
     let step = layout::cells_of_field(shape.is_set) as usize * CELL as usize;
     for (field, cell) in bytes.chunks_exact(step).enumerate() {
         let Some(raw) = cell.first_chunk::<8>() else { return };
-        let field = field as u16;
+        let field = field as u32;
         if *raw == [0; 8] {
             continue;
         }

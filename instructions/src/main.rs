@@ -8,8 +8,8 @@
 
 use pytheus_backend_local::Local;
 use pytheus_core::{
-    Counter, Family, FamilyDesc, Histogram, Identity, Kind, LabelsBuf, Number, RegisterError,
-    Registry, Value, Visitor,
+    Counter, Family, FamilyDesc, Histogram, Identity, Kind, LabelsBuf, Native, Number,
+    RegisterError, Registry, Value, Visitor,
 };
 use pytheus_exposition::{TextEncoder, encode_text};
 use std::error::Error;
@@ -36,6 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "counter_inc" => counter_inc(&registry, times)?,
         "counter_inc_by_float" => counter_inc_by_float(&registry, times)?,
         "histogram_observe" => histogram_observe(&registry, times)?,
+        "native_observe" => native_observe(&registry, times)?,
         "series_found" => series_found(&registry, times)?,
         "series_made" => series_made(&registry, times)?,
         "counter_rendered" => counter_rendered(times),
@@ -75,6 +76,18 @@ fn histogram_observe(registry: &Registry, times: usize) -> Result<bool, Register
     // One value for each bucket in turn: 11 finite ones, and `+Inf`.
     let values: Vec<f64> = Histogram::DEFAULT_BUCKETS.into_iter().chain([11.0]).collect();
     values.iter().cycle().take(times).for_each(|value| path(&histogram, *value));
+    Ok(histogram.get().is_some_and(|(_, count)| count == times as u64))
+}
+
+fn native_observe(registry: &Registry, times: usize) -> Result<bool, RegisterError> {
+    #[inline(never)]
+    fn path(histogram: &Histogram, value: f64) {
+        histogram.observe(value);
+    }
+    let latency = registry.histogram("latency_seconds", "Time to answer");
+    let histogram = latency.native(Native::default()).register()?;
+    // As many buckets are in use as of the other one, to the powers of two from 1/256 to 8.
+    (0..times).for_each(|n| path(&histogram, (1 << (n % 12)) as f64 / 256.0));
     Ok(histogram.get().is_some_and(|(_, count)| count == times as u64))
 }
 

@@ -234,8 +234,8 @@
 //! #[derive(Clone)]
 //! struct Row {
 //!     created: SystemTime,
-//!     numbers: BTreeMap<(Option<ClientId>, u16), Number>, // by owner, if it has one, and field
-//!     notes: BTreeMap<u16, Vec<u8>>,
+//!     numbers: BTreeMap<(Option<ClientId>, u32), Number>, // by owner, if it has one, and field
+//!     notes: BTreeMap<u32, Vec<u8>>,
 //! }
 //!
 //! #[derive(Clone)]

@@ -257,7 +257,8 @@ pub trait Cells: Send + Sync + 'static {
         labels: Labels<'_>,
     ) -> Result<Arc<dyn GaugeCell>, BackendError>;
 
-    /// A cell for a histogram or a summary (which has no bounds).
+    /// A cell for a histogram or a summary (which has no bounds). Neither has a native histogram: its cell
+    /// is told of every value all the same, and what it reads back is shown as the count and the sum.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! What two registrations of one name must agree on.
 
 use crate::RegisterError;
-use crate::visit::Identity;
+use crate::visit::{Identity, Native};
 
 /// An error that names the first difference between what is registered and what is asked for.
 ///
@@ -30,6 +30,9 @@ pub(crate) fn agree(registered: &Identity, asked: &Identity) -> Result<(), Regis
     if sorted(&registered.label_names) != sorted(&asked.label_names) {
         return conflict("labels", names(&registered.label_names), names(&asked.label_names));
     }
+    if registered.native != asked.native {
+        return conflict("native buckets", native(&registered.native), native(&asked.native));
+    }
     if registered.buckets != asked.buckets {
         return conflict(
             "buckets",
@@ -56,6 +59,10 @@ pub(crate) fn agree(registered: &Identity, asked: &Identity) -> Result<(), Regis
 
 fn quote(unit: &Option<String>) -> String {
     unit.as_ref().map_or("none".into(), |unit| format!("{unit:?}"))
+}
+
+fn native(native: &Option<Native>) -> String {
+    native.as_ref().map_or("none, it has bounds".into(), |native| format!("{native:?}"))
 }
 
 fn names(names: &Option<Vec<String>>) -> String {

@@ -74,6 +74,7 @@ mod identity;
 mod labels;
 mod metric;
 mod names;
+mod native;
 mod own_metrics;
 mod primitive;
 mod registry;
@@ -97,4 +98,6 @@ pub use metric::{
 };
 pub use registry::{Collector, Registry, RegistryBuilder};
 pub use time::{Clock, InFlight, ManualClock, SystemClock, Timer};
-pub use visit::{Exemplar, FamilyDesc, GaugeMode, Identity, Kind, Number, Stop, Value, Visitor};
+pub use visit::{
+    Exemplar, FamilyDesc, GaugeMode, Identity, Kind, Native, Number, Stop, Value, Visitor,
+};

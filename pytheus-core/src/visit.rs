@@ -1,6 +1,7 @@
 //! What a scrape sees: families, series, values, and the visitor that receives them.
 
 use crate::labels::Labels;
+pub use crate::native::Native;
 use std::time::SystemTime;
 
 /// The type of a family.
@@ -162,6 +163,8 @@ pub struct Identity {
     pub label_names: Option<Vec<String>>,
     /// The finite upper bounds of a histogram's buckets, ascending; `+Inf` is implied.
     pub buckets: Vec<f64>,
+    /// How a native histogram finds its buckets, of which it declares none; `None` for all else.
+    pub native: Option<Native>,
     /// The states of a state set, in declared order.
     pub states: Vec<String>,
     /// What the values of several processes become, for gauges.
@@ -177,6 +180,7 @@ impl Identity {
             kind,
             label_names: Some(Vec::new()),
             buckets: Vec::new(),
+            native: None,
             states: Vec::new(),
             gauge_mode: GaugeMode::Shared,
         }
@@ -200,6 +204,13 @@ impl Identity {
     #[must_use]
     pub fn buckets(mut self, bounds: impl Into<Vec<f64>>) -> Self {
         self.buckets = bounds.into();
+        self
+    }
+
+    /// The same as a native histogram.
+    #[must_use]
+    pub fn native(mut self, native: Native) -> Self {
+        self.native = Some(native);
         self
     }
 
@@ -329,6 +340,31 @@ pub enum Value<'a> {
         /// Examples by bucket; empty when there are none.
         exemplars: &'a [Option<Exemplar<'a>>],
     },
+    /// Observations counted in buckets that choose themselves.
+    ///
+    /// The bucket of index `i` holds what is above 2^((i - 1) × 2^-`schema`) and not above
+    /// 2^(i × 2^-`schema`), or the negatives of that.
+    NativeHistogram {
+        /// How narrow the buckets are, from -4 to 8. Falls as more of them are needed.
+        schema: i8,
+        /// Values no further from zero than this are in no bucket but in `zero_count`.
+        zero_threshold: f64,
+        /// How many values were about zero.
+        zero_count: u64,
+        /// How many values there were: those about zero, those in buckets, and those in none, such as
+        /// NaN.
+        count: u64,
+        /// The sum of the observed values.
+        sum: f64,
+        /// The buckets of positive values, by ascending index, with their counts, not cumulative.
+        positive: &'a [(i32, u64)],
+        /// The buckets of negative values, likewise.
+        negative: &'a [(i32, u64)],
+        /// When the series was created.
+        created: Option<SystemTime>,
+        /// Examples of some of the buckets.
+        exemplars: &'a [Exemplar<'a>],
+    },
     /// The count and the sum of observations.
     Summary {
         /// How many observations.
@@ -359,7 +395,7 @@ impl Value<'_> {
             (self, kind),
             (Self::Counter { .. }, Kind::Counter)
                 | (Self::Gauge { .. }, Kind::Gauge | Kind::UpDownCounter)
-                | (Self::Histogram { .. }, Kind::Histogram)
+                | (Self::Histogram { .. } | Self::NativeHistogram { .. }, Kind::Histogram)
                 | (Self::Summary { .. }, Kind::Summary)
                 | (Self::StateSet { .. }, Kind::StateSet)
                 | (Self::Info, Kind::Info)

@@ -9,7 +9,7 @@ use child::in_child;
 use pytheus_core::engine::Engine;
 use pytheus_core::write_behind::{Options, WriteBehind};
 use pytheus_core::{
-    BackendError, Counter, Family, Gauge, GaugeMode, Histogram, ManualClock, Registry,
+    BackendError, Counter, Family, Gauge, GaugeMode, Histogram, ManualClock, Native, Registry,
 };
 use std::future::Future;
 use std::pin::pin;
@@ -40,6 +40,7 @@ struct Metrics {
     busy: Counter,
     jobs: Family<Counter, 1>,
     times: Histogram,
+    sizes: Histogram,
     set: Gauge,
     added: Gauge,
 }
@@ -53,6 +54,11 @@ impl Metrics {
             busy: registry.counter("busy_total", "d").register().unwrap(),
             jobs: registry.counter("jobs_total", "d").label_names(["n"]).register().unwrap(),
             times: registry.histogram("times", "d").buckets([1.0]).register().unwrap(),
+            sizes: registry
+                .histogram("sizes", "d")
+                .native(Native::default().schema(0).max_buckets(8))
+                .register()
+                .unwrap(),
             set: registry.gauge("set", "d").register().unwrap(),
             added: registry.gauge("added", "d").mode(GaugeMode::Sum).register().unwrap(),
             registry,
@@ -71,13 +77,16 @@ fn flush(metrics: &Metrics) -> Result<(), String> {
 /// What a child does: on series that it found, on new ones, and with children of its own.
 fn child(metrics: &Metrics, depth: u32) -> Result<(), String> {
     begin_here();
-    let Metrics { registry, calm, jobs, times, set, added, .. } = metrics;
+    let Metrics { registry, calm, jobs, times, sizes, set, added, .. } = metrics;
     for turn in 1..=2 {
         calm.inc_by(3);
         calm.inc_by(0.5);
         jobs.with(["before"]).inc();
         jobs.with(["mine"]).inc_by(2);
         times.observe(0.25);
+        // One where the parent's are, one where none is.
+        sizes.observe(1);
+        sizes.observe(1 << 30);
         added.add(2);
         let mine = registry.counter("mine_total", "d").register();
         mine.map_err(|error| error.to_string())?.inc();
@@ -91,6 +100,11 @@ fn child(metrics: &Metrics, depth: u32) -> Result<(), String> {
         check("mine", here().count("jobs_total", "mine\n"), 2.0 * times_of)?;
         check("times", here().number("times", "", 0), times_of)?;
         check("sum of times", here().number("times", "", 2), 0.25 * times_of)?;
+        let shown = |sample| registry.value(sample, []).map_err(|error| error.to_string());
+        let (count, sum) = (shown("sizes_count")?, shown("sizes_sum")?);
+        check("sizes", count.unwrap_or_default(), 2.0 * times_of)?;
+        let both = f64::from((1 << 30) + 1);
+        check("sum of sizes", sum.unwrap_or_default(), both * times_of)?;
         check("new family", here().count("mine_total", ""), times_of)?;
         check("set", here().number("set", "", 0), if turn == 2 { 9.0 } else { 0.0 })?;
         let shown = registry.value("added", []).map_err(|error| error.to_string())?;
@@ -131,7 +145,7 @@ fn a_forked_child_tells_the_store_on_its_own() {
     begin_here();
     let clock = Arc::new(ManualClock::new());
     let metrics = Metrics::new(calm(&clock));
-    let Metrics { calm, busy, jobs, times, set, added, .. } = &metrics;
+    let Metrics { calm, busy, jobs, times, sizes, set, added, .. } = &metrics;
     let running = AtomicBool::new(true);
     let updates = AtomicU64::new(0);
     const FORKS: usize = 60;
@@ -170,6 +184,7 @@ fn a_forked_child_tells_the_store_on_its_own() {
             calm.inc();
             jobs.with(["before"]).inc_by(2);
             times.observe(0.5);
+            sizes.observe(1 << (n % 16));
             set.set(4);
             added.add(1);
             // In the middle of a call, every other time.
@@ -188,6 +203,7 @@ fn a_forked_child_tells_the_store_on_its_own() {
     assert_eq!(here().count("jobs_total", "before\n"), 2.0 * forks);
     assert_eq!(here().number("times", "", 0), forks);
     assert_eq!(here().number("times", "", 2), 0.5 * forks);
+    assert_eq!(metrics.registry.value("sizes_count", []).unwrap(), Some(forks));
     assert_eq!(here().number("set", "", 0), 4.0);
     assert_eq!(metrics.registry.value("added", []).unwrap(), Some(forks));
 

@@ -9,7 +9,7 @@ use pytheus_core::write_behind::{
     Amount, Batch, Change, Client, ClientId, Contents, Options, Position, Receipt, Refusal, Store,
     WriteBehind,
 };
-use pytheus_core::{BackendError, BackendErrorKind, GaugeMode, Registry};
+use pytheus_core::{BackendError, BackendErrorKind, GaugeMode, Native, Registry};
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
@@ -42,7 +42,7 @@ struct Row {
     garbage: Vec<u8>,
     at: usize,
     labels: String,
-    numbers: Vec<(u16, i64, f64)>,
+    numbers: Vec<(u32, i64, f64)>,
     age: u64,
 }
 
@@ -63,7 +63,7 @@ fn lie() -> impl Strategy<Value = Lie> {
 }
 
 fn row() -> impl Strategy<Value = Row> {
-    let field = prop_oneof![0..6_u16, any::<u16>()];
+    let field = prop_oneof![0..6_u32, 0x8000..0x8004_u32, 1_u32 << 25..1 << 26, any::<u32>()];
     let numbers = prop::collection::vec((field, any::<i64>(), any::<f64>()), 0..6);
     let garbage = prop::collection::vec(any::<u8>(), 0..40);
     (0..3_u8, ".{0,4}", any::<bool>(), garbage, any::<usize>(), ".{0,6}\n?", numbers, any::<u64>())
@@ -231,6 +231,7 @@ proptest! {
         // It may say at any time that somebody else has described these otherwise.
         let hits = registry.counter("hits_total", "d").label_names(["b", "a"]).or_detached();
         let times = registry.histogram("times", "d").buckets([1.0, 2.0]).or_detached();
+        let sizes = registry.histogram("sizes", "d").native(Native::default()).or_detached();
         let states = registry.state_set("states", "d").states(["x", "y"]).or_detached();
         let heat = registry.gauge("heat", "d").mode(GaugeMode::All).or_detached();
         let kept = hits.with(["kept", "x"]);
@@ -240,6 +241,7 @@ proptest! {
             hits.with([&n, &n]).inc_by(0.5);
             hits.remove([&n, &n]);
             times.observe(f64::from(turn));
+            sizes.observe(f64::from(turn));
             states.only("y").unwrap();
             heat.set(turn);
             let _ = registry.flush_blocking();

@@ -4,7 +4,8 @@
 
 use pytheus_backend_local::Local;
 use pytheus_core::{
-    Counter, FamilyDesc, Histogram, Labels, Registry, Stop, Summary, UpDownCounter, Value, Visitor,
+    Counter, FamilyDesc, Histogram, Labels, Native, Registry, Stop, Summary, UpDownCounter, Value,
+    Visitor,
 };
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
@@ -15,6 +16,7 @@ struct Metrics {
     hits: Counter,
     shares: Counter,
     times: Histogram,
+    native: Histogram,
     sizes: Summary,
     jobs: UpDownCounter,
 }
@@ -32,6 +34,7 @@ extern "C" fn on_signal(_: libc::c_int) {
     metrics.hits.in_signal().inc();
     metrics.shares.in_signal().inc_by(0.25);
     metrics.times.in_signal().observe(0.25);
+    metrics.native.in_signal().observe(0.25);
     metrics.sizes.in_signal().observe(0.25);
     metrics.jobs.in_signal().add(1);
     HANDLED.fetch_add(1, Ordering::Relaxed);
@@ -43,6 +46,7 @@ fn set_up() -> (&'static Registry, &'static Metrics) {
         hits: registry.counter("hits_total", "d").register().unwrap(),
         shares: registry.counter("shares_total", "d").register().unwrap(),
         times: registry.histogram("times", "d").register().unwrap(),
+        native: registry.histogram("native", "d").native(Native::default()).register().unwrap(),
         sizes: registry.summary("sizes", "d").register().unwrap(),
         jobs: registry.up_down_counter("jobs", "d").register().unwrap(),
     });
@@ -95,6 +99,7 @@ fn check(threads: usize, rounds: usize) {
     assert_eq!(metrics.hits.get(), Some(total as f64));
     assert_eq!(metrics.shares.get(), Some(total as f64 / 4.0));
     assert_eq!(metrics.times.get(), Some((total as f64 / 4.0, total)));
+    assert_eq!(metrics.native.get(), Some((total as f64 / 4.0, total)));
     assert_eq!(metrics.sizes.get(), Some((total as f64 / 4.0, total)));
     let jobs = HANDLED.load(Ordering::Relaxed) as f64 * 2.0 - total as f64;
     assert_eq!(metrics.jobs.get(), Some(jobs));
@@ -107,6 +112,7 @@ fn update(metrics: &Metrics) -> u64 {
         metrics.hits.inc();
         metrics.shares.inc_by(0.25);
         metrics.times.observe(0.25);
+        metrics.native.observe(0.25);
         metrics.sizes.observe(0.25);
         metrics.jobs.add(-1);
         made += 1;
@@ -124,6 +130,10 @@ fn check_scrape(registry: &Registry) {
             match *value {
                 Value::Histogram { counts, sum, .. } => {
                     assert_eq!(sum, counts.iter().sum::<u64>() as f64 / 4.0);
+                }
+                Value::NativeHistogram { count, sum, positive, .. } => {
+                    assert_eq!(sum, count as f64 / 4.0);
+                    assert!(positive.iter().all(|(_, in_bucket)| *in_bucket == count));
                 }
                 Value::Summary { count, sum, .. } => assert_eq!(sum, count as f64 / 4.0),
                 _ => {}

@@ -6,9 +6,10 @@ mod store;
 use proptest::prelude::*;
 use pytheus_core::write_behind::WriteBehind;
 use pytheus_core::{
-    Counter, Family, Gauge, GaugeMode, Histogram, Info, ManualClock, Registry, StateSet, Summary,
-    UpDownCounter,
+    Counter, Family, FamilyDesc, Gauge, GaugeMode, Histogram, Info, Labels, ManualClock, Native,
+    Registry, StateSet, Stop, Summary, UpDownCounter, Value, Visitor,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Member, Server, State, calm};
@@ -23,7 +24,13 @@ struct Totals {
     jobs: f64,
     seen: (f64, f64),
     sizes: (f64, f64),
+    /// How often each value was observed natively.
+    native: [u64; NATIVES],
 }
+
+/// Powers of two apart.
+const NATIVES: usize = 12;
+const APART: i32 = 3;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -32,6 +39,7 @@ enum Step {
     Move(usize, usize, i32),
     Observe(usize, usize, u8),
     Summarise(usize, usize, u8),
+    ObserveNatively(usize, usize, usize),
     Set(usize, u8),
     AddToSum(usize, i8),
     State(usize, bool),
@@ -61,6 +69,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (who(), key(), -50..50_i32).prop_map(|(c, k, n)| Step::Move(c, k, n)),
         4 => (who(), key(), 0..12_u8).prop_map(|(c, k, n)| Step::Observe(c, k, n)),
         3 => (who(), key(), 0..12_u8).prop_map(|(c, k, n)| Step::Summarise(c, k, n)),
+        6 => (who(), key(), 0..NATIVES).prop_map(|(c, k, n)| Step::ObserveNatively(c, k, n)),
         3 => (who(), any::<u8>()).prop_map(|(c, n)| Step::Set(c, n)),
         3 => (who(), any::<i8>()).prop_map(|(c, n)| Step::AddToSum(c, n)),
         2 => (who(), any::<bool>()).prop_map(|(c, on)| Step::State(c, on)),
@@ -91,6 +100,7 @@ struct Client {
     jobs: Family<UpDownCounter, 1>,
     seen: Family<Histogram, 1>,
     sizes: Family<Summary, 1>,
+    native: Family<Histogram, 1>,
     set: Gauge,
     sum: Gauge,
     states: StateSet,
@@ -130,6 +140,12 @@ impl Client {
                 .register()
                 .unwrap(),
             sizes: registry.summary("sizes", "d").label_names(named).register().unwrap(),
+            native: registry
+                .histogram("native", "d")
+                .label_names(named)
+                .native(Native::default().schema(2).max_buckets(8))
+                .register()
+                .unwrap(),
             set: registry.gauge("set", "d").register().unwrap(),
             sum: registry.gauge("sum", "d").mode(GaugeMode::LiveSum).register().unwrap(),
             states: registry.state_set("states", "d").states(["x", "y"]).register().unwrap(),
@@ -220,6 +236,10 @@ impl World {
                 self.clients[c].sizes.with([KEYS[k]]).observe(value);
                 let sizes = &mut self.clients[c].mine[k].sizes;
                 *sizes = (sizes.0 + 1.0, sizes.1 + value);
+            }
+            Step::ObserveNatively(c, k, n) => {
+                self.clients[c].native.with([KEYS[k]]).observe(2_f64.powi(APART * n as i32));
+                self.clients[c].mine[k].native[n] += 1;
             }
             Step::Set(c, n) => {
                 // One at a time, so that there is one that was set last; and told while it is known.
@@ -328,6 +348,8 @@ impl World {
             let labels = labels.iter().copied();
             one.registry.value(name, labels).expect("the server answers").unwrap_or_default()
         };
+        let mut natives = Natives::default();
+        let _ = one.registry.collect_blocking().expect("the server answers").visit(&mut natives);
         for (k, key) in KEYS.iter().enumerate() {
             let n = [("n", *key)];
             let told = Totals {
@@ -335,10 +357,14 @@ impl World {
                 jobs: value("jobs", &n),
                 seen: (value("seen_count", &n), value("seen_sum", &n)),
                 sizes: (value("sizes_count", &n), value("sizes_sum", &n)),
+                native: [0; NATIVES],
             };
             let mut truth = self.closed[k];
             self.clients.iter().for_each(|client| truth.add(client.mine[k]));
-            if self.is_vague[k] || self.is_less {
+            let observed = std::mem::take(&mut truth.native);
+            let is_exact = !self.is_vague[k] && !self.is_less;
+            natives.check(key, &observed, is_exact);
+            if !is_exact {
                 assert!(told.hits <= truth.hits, "{told:?} of {truth:?} for {key:?}");
                 assert!(told.seen.0 <= truth.seen.0, "{told:?} of {truth:?} for {key:?}");
             } else {
@@ -369,6 +395,46 @@ impl Totals {
         self.jobs += other.jobs;
         self.seen = (self.seen.0 + other.seen.0, self.seen.1 + other.seen.1);
         self.sizes = (self.sizes.0 + other.sizes.0, self.sizes.1 + other.sizes.1);
+        self.native.iter_mut().zip(other.native).for_each(|(n, other)| *n += other);
+    }
+}
+
+/// The native histograms of a page: schema and buckets, by key.
+#[derive(Default)]
+struct Natives(BTreeMap<String, (i8, BTreeMap<i32, u64>)>);
+
+impl Natives {
+    /// Whether it is what was observed, or, if that cannot be said, no more.
+    fn check(&self, key: &str, observed: &[u64; NATIVES], is_exact: bool) {
+        let none = (2, BTreeMap::new());
+        let (schema, shown) = self.0.get(key).unwrap_or(&none);
+        let mut truth = BTreeMap::new();
+        for (n, count) in (0..).zip(observed).filter(|(_, count)| **count > 0) {
+            let power: i32 = APART * n;
+            let wide = 1 << -schema.min(&0);
+            let narrow = 1 << schema.max(&0);
+            *truth.entry((power + wide - 1).div_euclid(wide) * narrow).or_insert(0) += count;
+        }
+        if is_exact {
+            assert_eq!(*shown, truth, "at {schema} for {key:?}");
+            assert!(shown.len() <= 8);
+        }
+        let (shown, truth): (u64, u64) = (shown.values().sum(), truth.values().sum());
+        assert!(shown <= truth, "{shown} of {truth} for {key:?}");
+    }
+}
+
+impl Visitor for Natives {
+    fn family(&mut self, _: &FamilyDesc) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    fn series(&mut self, labels: Labels<'_>, value: &Value<'_>) -> Result<(), Stop> {
+        if let Value::NativeHistogram { schema, positive, .. } = *value {
+            let key = labels.get("n").expect("a key").into_owned();
+            self.0.insert(key, (schema, positive.iter().copied().collect()));
+        }
+        Ok(())
     }
 }
 

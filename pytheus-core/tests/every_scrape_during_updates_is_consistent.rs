@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use pytheus_backend_local::Local;
-use pytheus_core::{FamilyDesc, Labels, Registry, Stop, Value, Visitor};
+use pytheus_core::{FamilyDesc, Labels, Native, Registry, Stop, Value, Visitor};
 use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,6 +58,9 @@ fn check(plan: &Plan) {
     let in_flight = registry.up_down_counter("in_flight", "d").register().unwrap();
     let sizes = registry.summary("sizes", "d").register().unwrap();
 
+    let native = Native::default();
+    let native_sizes = registry.histogram("native_sizes", "d").native(native).register().unwrap();
+
     let update = |key: usize| {
         let _one_more = in_flight.in_flight();
         kept.with([KEYS[key]]).inc_by(PRIMES[key]);
@@ -65,6 +68,9 @@ fn check(plan: &Plan) {
         kept_times.with([KEYS[key]]).observe(observed(key));
         fleeting_times.with([KEYS[key]]).observe(observed(key));
         sizes.observe(0.25);
+        native_sizes.observe(0.25);
+        native_sizes.observe(0.0);
+        native_sizes.observe(0.5);
     };
     let updating = AtomicBool::new(true);
     let together = Barrier::new(plan.updaters + 1);
@@ -172,6 +178,16 @@ impl Visitor for Seen {
                 if self.family.starts_with("kept") {
                     at_least(self.totals.insert(name.clone(), count), count);
                 }
+            }
+            Value::NativeHistogram { count, sum, zero_count, positive, .. } => {
+                // A quarter, nothing and a half: each by itself, in the buckets that end with them.
+                let [(_, quarters), (_, halves)] = *positive else {
+                    assert!(count <= 2 * self.most_in_flight as u64, "{positive:?} of {count}");
+                    return Ok(());
+                };
+                assert_eq!(sum, 0.25 * quarters as f64 + 0.5 * halves as f64);
+                assert_eq!(count, quarters + halves + zero_count);
+                at_least(self.totals.insert(name.clone(), count as f64), count as f64);
             }
             Value::Summary { count, sum, .. } => assert_eq!(sum, count as f64 * 0.25),
             Value::Gauge { value } => {

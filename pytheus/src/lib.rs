@@ -108,10 +108,10 @@ pub use pytheus_core::{
     Amount, Backend, BackendConfig, BackendError, BackendErrorKind, Bare, Clock, Collection,
     Collector, ConfigError, Counter, Exemplar, ExemplarError, Family, FamilyBuilder, FamilyDesc,
     Gauge, GaugeMode, Histogram, Identity, InFlight, InSignal, Info, Kind, LabelError, LabelSet,
-    LabelValue, Labels, LabelsBuf, ManualClock, Metric, Named, Number, Open, OpenFamily, Partial,
-    Problem, RegisterError, Registry, RegistryBuilder, Runtime, Shape, Source, StateSet, Stop,
-    Storage, Summary, SystemClock, Timer, Typed, TypedFamily, UpDownCounter, Value, Visit, Visitor,
-    backend, cells, config, engine, exponential_buckets, linear_buckets, write_behind,
+    LabelValue, Labels, LabelsBuf, ManualClock, Metric, Named, Native, Number, Open, OpenFamily,
+    Partial, Problem, RegisterError, Registry, RegistryBuilder, Runtime, Shape, Source, StateSet,
+    Stop, Storage, Summary, SystemClock, Timer, Typed, TypedFamily, UpDownCounter, Value, Visit,
+    Visitor, backend, cells, config, engine, exponential_buckets, linear_buckets, write_behind,
 };
 #[cfg(feature = "text")]
 pub use pytheus_exposition as exposition;

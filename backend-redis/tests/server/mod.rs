@@ -89,11 +89,11 @@ pub fn describe(family: &str) -> Change<'_> {
     Change::Describe { family, identity: b"identity", details: b"details", replace: false }
 }
 
-pub fn add(series: Series<'_>, field: u16, n: i64) -> Change<'_> {
+pub fn add(series: Series<'_>, field: u32, n: i64) -> Change<'_> {
     Change::Add { series, field, amount: Amount::Int(n) }
 }
 
-pub fn add_float(series: Series<'_>, field: u16, n: f64) -> Change<'_> {
+pub fn add_float(series: Series<'_>, field: u32, n: f64) -> Change<'_> {
     Change::Add { series, field, amount: Amount::Float(n) }
 }
 

@@ -4,7 +4,7 @@
 use pytheus_backend_local::Local;
 use pytheus_backend_redis::{Redis, RedisConfig};
 use pytheus_core::{
-    BackendError, Counter, Family, GaugeMode, Histogram, Registry, Summary, UpDownCounter,
+    BackendError, Counter, Family, GaugeMode, Histogram, Native, Registry, Summary, UpDownCounter,
 };
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,6 +78,7 @@ pub struct Metrics {
     orders: Vec<Counter>,
     paid: Counter,
     latency: Vec<Histogram>,
+    weights: Histogram,
     carts: UpDownCounter,
     load: UpDownCounter,
     sizes: Summary,
@@ -102,6 +103,11 @@ impl Metrics {
             orders: ROUTES.iter().map(|route| orders.with([route])).collect(),
             paid: registry.counter("paid_total", "Money").register().expect("a family"),
             latency: ROUTES.iter().map(|route| latency.with([route])).collect(),
+            weights: registry
+                .histogram("weights", "Weights")
+                .native(Native::default().max_buckets(16))
+                .register()
+                .expect("a family"),
             carts: registry.up_down_counter("carts", "Open carts").register().expect("a family"),
             load: registry.up_down_counter("load", "Load").register().expect("a family"),
             sizes: registry.summary("sizes", "Sizes").register().expect("a family"),
@@ -116,6 +122,8 @@ impl Metrics {
         self.orders[at % ROUTES.len()].inc();
         self.paid.inc_by([0.25, 1.0, 2.5][at / 2 % 3]);
         self.latency[at % ROUTES.len()].observe([0.125, 0.5, 4.0, 0.25][at % 4]);
+        // As the sum of them goes on, its last bit is an eighth; there are more buckets by and by.
+        self.weights.observe(2_f64.powi((n / 100 % 24) as i32 - 3));
         self.carts.add([3, -1, -1][at % 3]);
         self.load.add([1.5, -0.75][at % 2]);
         self.sizes.observe([0.5, 8.0][at % 2]);

@@ -3,7 +3,7 @@
 use super::page;
 use pytheus_backend_shm::{Reader, Shm, ShmConfig};
 use pytheus_core::config::ByteSize;
-use pytheus_core::{BackendError, Collection, GaugeMode, Registry, Source};
+use pytheus_core::{BackendError, Collection, GaugeMode, Native, Registry, Source};
 use pytheus_exposition::encode_text;
 use std::path::Path;
 
@@ -61,6 +61,15 @@ pub(crate) fn work(path: &Path) -> Result<Registry, BackendError> {
                 gauge.with([room]).add(1.5);
             }
             gauge.remove(["b"]);
+        }
+    }
+    let sizes = registry.histogram("sizes_bytes", "Sizes").label_names(["route"]);
+    if let Ok(sizes) = sizes.native(Native::default().max_buckets(8)).register() {
+        for route in ["/", "/cart"] {
+            for power in 0..12 {
+                sizes.with([route]).observe(1 << power);
+            }
+            let _ = sizes.with([route]).observe_with_exemplar(0.7, [("span_id", "00f067aa")]);
         }
     }
     let times = registry.histogram("latency_seconds", "Time to answer").label_names(["route"]);

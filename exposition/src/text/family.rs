@@ -133,6 +133,12 @@ impl Family {
                 self.head.push_lines(chunk, own, self.tails.iter().zip(cumulative));
                 self.push_sum_and_count(chunk, own, sum, below);
             }
+            // The format has no place for such buckets.
+            (Value::NativeHistogram { count, sum, .. }, Kind::Histogram) => {
+                let (last, count_of_all) = (self.tails.last(), std::iter::once(count));
+                self.head.push_lines(chunk, own, last.into_iter().zip(count_of_all));
+                self.push_sum_and_count(chunk, own, sum, count);
+            }
             (Value::StateSet { active }, Kind::StateSet) => {
                 let (got, declared) = (active.len(), self.tails.len());
                 if got != declared {
@@ -210,6 +216,7 @@ fn state_tails(label: &str, states: &[String]) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pytheus_core::Native;
 
     fn written(identity: Identity, own: &str, value: Value<'_>) -> Result<String, Misfit> {
         let mut chunk = Chunk::default();
@@ -241,6 +248,28 @@ mod tests {
             written(identity, "", histogram(&[1])).unwrap(),
             "h_bucket{le=\"+Inf\"} 1\nh_sum 7\nh_count 1\n"
         );
+    }
+
+    #[test]
+    fn a_native_histogram_is_its_count_and_its_sum() {
+        let identity = Identity::new("h", Kind::Histogram).native(Native::default());
+        let value = Value::NativeHistogram {
+            schema: 3,
+            zero_threshold: 0.0,
+            zero_count: 1,
+            count: 4,
+            sum: 7.0,
+            positive: &[(1, 2)],
+            negative: &[(-3, 1)],
+            created: None,
+            exemplars: &[],
+        };
+        assert_eq!(
+            written(identity, r#"m="G""#, value).unwrap(),
+            "h_bucket{m=\"G\",le=\"+Inf\"} 4\nh_sum{m=\"G\"} 7\nh_count{m=\"G\"} 4\n"
+        );
+        let gauge = Identity::new("g", Kind::Gauge);
+        assert_eq!(written(gauge, "", value), Err(Misfit::Type(Kind::Gauge)));
     }
 
     #[test]

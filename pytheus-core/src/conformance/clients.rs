@@ -8,7 +8,10 @@
 use super::page::{Page, Reading, holds, ok, refused, shows};
 use super::stage::Clients;
 use super::stage::Step::{AtOnce, Each, One, Other, Same};
-use crate::{Counter, Exemplar, Family, Gauge, GaugeMode, Labels, Registry, Stop, Value, Visitor};
+use crate::{
+    Counter, Exemplar, Family, Gauge, GaugeMode, Histogram, Labels, Native, Registry, Stop, Value,
+    Visitor,
+};
 use std::thread;
 
 /// What one process counts another one shows, and what both count adds up: totals, fractions, buckets,
@@ -41,6 +44,37 @@ pub fn what_several_count_adds_up(subject: &Clients) {
     ]);
 }
 
+/// Native histograms of several processes add up, however wide the buckets of each have become.
+pub fn native_histograms_of_several_add_up(subject: &Clients) {
+    fn native(registry: &Registry) -> Histogram {
+        let native = Native::default().schema(0).max_buckets(8);
+        ok(registry.histogram("n", "help").native(native).register(), "a registration")
+    }
+    subject.play(&[
+        One(|registry| {
+            native(registry).observe(3.0);
+            ok(registry.flush_blocking(), "a flush");
+        }),
+        Other(|registry| {
+            for power in 0..12 {
+                native(registry).observe(f64::from(1 << power));
+                ok(registry.flush_blocking(), "a flush");
+            }
+        }),
+        One(|registry| {
+            native(registry).observe(0.0);
+            native(registry).observe(-3.0);
+            ok(registry.flush_blocking(), "a flush");
+        }),
+        Each(|registry| {
+            // Each two powers of two are one of four; with what the other has, that is as many as there
+            // may be.
+            let expected = "schema -1 [(1, 1)] 1 [(0, 1), (1, 3), (2, 2), (3, 2), (4, 2), (5, 2), (6, 1)] of 15 sum 4095";
+            shows(registry, "n", [expected], "native histograms of several processes add up");
+        }),
+    ]);
+}
+
 /// A process that has registered nothing shows what others have: types, units, help, labels in the first
 /// one's order, buckets, states, infos and times of creation.
 pub fn families_come_whole_to_who_has_registered_none(subject: &Clients) {
@@ -49,6 +83,8 @@ pub fn families_come_whole_to_who_has_registered_none(subject: &Clients) {
             let histogram = registry.histogram("h_seconds", "In \"seconds\"\n").unit("seconds");
             let histogram = histogram.buckets([0.5, 1.0]).label_names(["z", "a"]).register();
             ok(histogram, "a registration").with(["1", "2"]).observe(0.75);
+            let native = registry.histogram("n", "help").native(Native::default().schema(5));
+            ok(native.register(), "a registration").observe(0.75);
             let states = registry.state_set("st", "help").states(["on", "off"]).register();
             ok(ok(states, "a registration").only("off"), "a declared state");
             let info = registry.info("i", "help").label_names(["version"]).register();
@@ -65,8 +101,8 @@ pub fn families_come_whole_to_who_has_registered_none(subject: &Clients) {
         }),
         Each(|registry| {
             let page = Page::of(registry);
-            let is_whole = ["empty_total", "h_seconds", "i", "st"].map(|name| page.has(name));
-            holds(is_whole == [true; 4], "every family is shown", || page.to_string());
+            let is_whole = ["empty_total", "h_seconds", "i", "n", "st"].map(|name| page.has(name));
+            holds(is_whole == [true; 5], "every family is shown", || page.to_string());
         }),
     ]);
 }
@@ -78,6 +114,9 @@ pub fn exemplars_come_to_who_has_registered_none(subject: &Clients) {
             let histogram = registry.histogram("h", "help").buckets([0.5, 1.0]).register();
             let histogram = ok(histogram, "a registration");
             ok(histogram.observe_with_exemplar(0.75, [("trace", "t")]), "an exemplar");
+            let native = registry.histogram("n", "help").native(Native::default()).register();
+            let native = ok(native, "a registration");
+            ok(native.observe_with_exemplar(0.75, [("trace", "n")]), "an exemplar");
             ok(registry.flush_blocking(), "a flush");
         }),
         Each(|registry| {
@@ -85,7 +124,9 @@ pub fn exemplars_come_to_who_has_registered_none(subject: &Clients) {
             let mut examples = Examples::default();
             let stopped = ok(registry.collect_blocking(), "a collection").visit(&mut examples);
             assert_eq!(stopped, Ok(()), "a visit goes on to its end");
-            holds(examples.0 == [r#"trace="t" 0.75"#], promise, || format!("{:?}", examples.0));
+            holds(examples.0 == [r#"trace="t" 0.75"#, r#"trace="n" 0.75"#], promise, || {
+                format!("{:?}", examples.0)
+            });
         }),
     ]);
 }
@@ -105,6 +146,7 @@ impl Visitor for Examples {
         match value {
             Value::Counter { exemplar, .. } => exemplar.iter().for_each(&mut see),
             Value::Histogram { exemplars, .. } => exemplars.iter().flatten().for_each(see),
+            Value::NativeHistogram { exemplars, .. } => exemplars.iter().for_each(see),
             _ => {}
         }
         Ok(())
@@ -373,6 +415,7 @@ macro_rules! conformance_of_clients {
 
             $crate::__conformance_of_clients! {
                 what_several_count_adds_up
+                native_histograms_of_several_add_up
                 families_come_whole_to_who_has_registered_none
                 exemplars_come_to_who_has_registered_none
                 labels_in_another_order_are_the_same_series

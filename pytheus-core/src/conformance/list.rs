@@ -62,6 +62,7 @@ macro_rules! __conformance_behaviours {
             reading up_down_counters_come_back_down,
             reading buckets_are_inclusive,
             reading values_that_are_not_finite_have_a_bucket,
+            reading native_histograms_choose_their_buckets,
             reading summaries_are_count_and_sum,
             reading states_are_on_or_off,
             reading state_sets_may_be_large,

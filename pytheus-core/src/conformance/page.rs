@@ -34,10 +34,22 @@ pub(super) enum Reading {
     Counter(Number),
     Gauge(f64),
     Histogram { counts: Vec<u64>, sum: f64 },
+    Native(Native),
     Summary { count: u64, sum: f64 },
     States(Vec<bool>),
     Info,
     Other(f64),
+}
+
+/// What a native histogram shows. Cells of one's own show the count and the sum alone.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Native {
+    pub(super) schema: i8,
+    pub(super) zero: u64,
+    pub(super) count: u64,
+    pub(super) sum: f64,
+    pub(super) positive: Vec<(i32, u64)>,
+    pub(super) negative: Vec<(i32, u64)>,
 }
 
 impl Display for Series {
@@ -52,6 +64,9 @@ impl Display for Series {
             | Reading::Gauge(value)
             | Reading::Other(value) => write!(f, "{value}"),
             Reading::Histogram { counts, sum } => write!(f, "{counts:?} sum {sum}"),
+            Reading::Native(Native { schema, zero, count, sum, positive, negative }) => {
+                write!(f, "schema {schema} {negative:?} {zero} {positive:?} of {count} sum {sum}")
+            }
             Reading::Summary { count, sum } => write!(f, "{count} sum {sum}"),
             Reading::States(active) => write!(f, "{active:?}"),
             Reading::Info => write!(f, "info"),
@@ -276,6 +291,27 @@ fn read(family: &FamilyDesc, value: &Value<'_>) -> (Reading, Option<SystemTime>)
                 format!("{name:?} has {buckets} buckets and shows {counts:?}")
             });
             (Reading::Histogram { counts: counts.to_vec(), sum }, created)
+        }
+        Value::NativeHistogram {
+            schema,
+            zero_threshold,
+            zero_count: zero,
+            count,
+            sum,
+            positive,
+            negative,
+            created,
+            ..
+        } => {
+            let declared = family.identity.native.unwrap_or_default();
+            let sides = [positive, negative];
+            let promise = "a native histogram is as it was declared, and its buckets in order";
+            let is_sound = sides.iter().all(|side| side.is_sorted_by(|a, b| a.0 < b.0))
+                && (crate::Native::MIN_SCHEMA..=declared.schema).contains(&schema)
+                && zero_threshold == declared.zero_threshold;
+            holds(is_sound, promise, || format!("{declared:?} shows {value:?}"));
+            let (positive, negative) = (positive.to_vec(), negative.to_vec());
+            (Reading::Native(Native { schema, zero, count, sum, positive, negative }), created)
         }
         Value::Summary { count, sum, created } => (Reading::Summary { count, sum }, created),
         Value::StateSet { active } => {

@@ -185,6 +185,7 @@ macro_rules! conformance_of_processes {
 
             $crate::__conformance_of_processes! { [$($($trait)*)?]
                 any clients what_several_count_adds_up,
+                any clients native_histograms_of_several_add_up,
                 any clients families_come_whole_to_who_has_registered_none,
                 any clients exemplars_come_to_who_has_registered_none,
                 any clients labels_in_another_order_are_the_same_series,

@@ -2,6 +2,7 @@
 
 use super::Subject;
 use super::page::{Page, Reading, holds, ok, shows};
+use crate::Native;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -132,16 +133,20 @@ pub fn sum_and_count_belong_together_in_every_scrape(subject: &Subject) {
     let histogram = registry.histogram("h", "help").buckets([0.1, 0.2, 0.3]).register();
     let histogram = ok(histogram, "a registration");
     let summary = ok(registry.summary("s", "help").register(), "a registration");
+    let native = registry.histogram("n", "help").native(Native::default());
+    let native = ok(native.register(), "a registration");
     let observed = scraping_meanwhile(
         WRITERS,
         || {
+            native.observe(0.25);
             histogram.observe(0.25);
             summary.observe(0.25);
         },
         || {
             let promise = "sum and count belong together in every scrape";
             for _ in 0..READS {
-                for (sum, count) in [histogram.get(), summary.get()].into_iter().flatten() {
+                let read = [histogram.get(), summary.get(), native.get()];
+                for (sum, count) in read.into_iter().flatten() {
                     holds(sum == 0.25 * count as f64, promise, || {
                         format!("a handle read {count} observations of 0.25 that came to {sum}")
                     });
@@ -156,6 +161,13 @@ pub fn sum_and_count_belong_together_in_every_scrape(subject: &Subject) {
                     });
                 }
                 other => panic!("a histogram shows a histogram, not {other:?}"),
+            }
+            if let Reading::Native(native) = &page.family("n").series("").value {
+                let counts: Vec<u64> = native.positive.iter().map(|(_, count)| *count).collect();
+                let count = native.count;
+                let is_whole = native.sum == 0.25 * count as f64
+                    && counts == if count == 0 { vec![] } else { vec![count] };
+                holds(is_whole, promise, || format!("0.25 was observed and shows {native:?}"));
             }
             match page.family("s").series("").value {
                 Reading::Summary { count, sum } => {
@@ -175,6 +187,7 @@ pub fn sum_and_count_belong_together_in_every_scrape(subject: &Subject) {
     assert_eq!(value("h_count", &[]), observed, "every observation counts");
     assert_eq!(value("h_bucket", &[("le", "+Inf")]), observed, "+Inf and count agree");
     assert_eq!(value("s_count", &[]), observed, "every observation counts");
+    assert_eq!(value("n_count", &[]), observed, "every observation counts");
 }
 
 /// A total is never smaller than in the scrape before, while threads go on counting.

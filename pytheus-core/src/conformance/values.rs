@@ -2,7 +2,7 @@
 
 use super::Subject;
 use super::page::{Page, REFUSED, Reading, holds, ok, shows, told};
-use crate::{GaugeMode, Histogram, Number};
+use crate::{GaugeMode, Histogram, Native, Number};
 
 /// Whole amounts are added exactly, past 2⁵³ too.
 pub fn counters_add_whole_amounts_exactly(subject: &Subject) {
@@ -152,6 +152,43 @@ pub fn values_that_are_not_finite_have_a_bucket(subject: &Subject) {
     shows(&registry, "nan", ["[0, 2] sum NaN"], "NaN belongs to +Inf and makes the sum NaN");
     shows(&registry, "inf", ["[0, 2] sum inf"], "+∞ belongs to +Inf");
     shows(&registry, "neg_inf", ["[1, 1] sum -inf"], "−∞ belongs to the first bucket");
+}
+
+/// A native histogram counts in buckets that end with a power of its base, and makes them wider when
+/// there are too many of them; where cells are somebody's own, it is its count and its sum.
+pub fn native_histograms_choose_their_buckets(subject: &Subject) {
+    let registry = subject.registry();
+    let narrow = registry.histogram("narrow", "help").native(Native::default().schema(1));
+    let narrow = ok(narrow.register(), "a registration");
+    for value in [0.0, 1.0, 1.25, 1.5, 2.0, 2.0, -4.0, 1e-50] {
+        narrow.observe(value);
+    }
+    let wide = registry.histogram("wide", "help").native(Native::default().max_buckets(8));
+    let wide = ok(wide.label_names(["a"]).register(), "a registration");
+    for power in 0..16 {
+        wide.with(["1"]).observe(f64::from(1 << power));
+    }
+    wide.with(["2"]).observe(f64::NAN);
+    let page = Page::of(&registry);
+    let promise = "a native histogram counts in buckets that end with a power of its base";
+    let (narrow, wide) = (page.family("narrow").lines(), page.family("wide").lines());
+    if matches!(page.family("narrow").series("").value, Reading::Histogram { .. }) {
+        assert_eq!(narrow, ["[8] sum 3.75"], "{promise}");
+        let expected = [r#"a="1": [16] sum 65535"#, r#"a="2": [1] sum NaN"#];
+        assert_eq!(wide, expected, "{promise}");
+        return;
+    }
+    let expected = "schema 1 [(4, 1)] 2 [(0, 1), (1, 1), (2, 3)] of 8 sum 3.75";
+    assert_eq!(narrow, [expected], "{promise}");
+    // One to 32,768: each four powers of two are one of 16.
+    let expected = [
+        r#"a="1": schema -2 [] 0 [(0, 1), (1, 4), (2, 4), (3, 4), (4, 3)] of 16 sum 65535"#,
+        r#"a="2": schema 3 [] 0 [] of 1 sum NaN"#,
+    ];
+    assert_eq!(
+        wide, expected,
+        "a native histogram makes its buckets wider when there are too many"
+    );
 }
 
 /// A summary is the count and the sum of what was observed.

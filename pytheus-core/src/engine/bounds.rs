@@ -13,9 +13,20 @@ pub(super) struct Bounds {
 impl Bounds {
     pub(super) const NONE: Self = Self { few: [f64::INFINITY; FEW], all: Vec::new() };
 
+    /// Those of a family that has none of its own, because its buckets find themselves.
+    pub(super) fn of_native() -> Self {
+        Self { few: [f64::INFINITY; FEW], all: vec![f64::INFINITY; FEW] }
+    }
+
     pub(super) fn new(bounds: &[f64]) -> Self {
         let few = std::array::from_fn(|i| *bounds.get(i).unwrap_or(&f64::INFINITY));
         Self { few, all: bounds.to_vec() }
+    }
+
+    /// Whether there are so many that they are not searched at once; as a native family has them.
+    #[inline(always)]
+    pub(super) fn are_many(&self) -> bool {
+        self.all.len() >= FEW
     }
 
     /// How many buckets there are, `+Inf` included.
@@ -27,9 +38,15 @@ impl Bounds {
     /// `+Inf`.
     #[inline(always)]
     pub(super) fn bucket(&self, value: f64) -> usize {
-        if self.all.len() >= FEW {
+        if self.are_many() {
             return self.all.partition_point(|bound| above(value, *bound));
         }
+        self.bucket_of_few(value)
+    }
+
+    /// The same if they are not [many](Self::are_many).
+    #[inline(always)]
+    pub(super) fn bucket_of_few(&self, value: f64) -> usize {
         let mut bucket = 0;
         let mut step = FEW / 2;
         while step > 0 {

@@ -1,14 +1,16 @@
 //! How a family's identity is written into a table, so that a process that knows nothing of the
 //! family can export it.
 //!
-//! One byte each for type, gauge mode and flags; then unit, label names, bounds and states. A text is
+//! One byte each for type, gauge mode and flags; then unit, label names, bounds and states; then, of a
+//! native histogram, its schema in one byte, its most buckets in two, and its zero threshold. A text is
 //! its length as four bytes, little endian, and its UTF-8; a list is its length and its elements; a
 //! bound is the eight bytes of the float, little endian.
 
-use crate::visit::{GaugeMode, Identity, Kind};
+use crate::visit::{GaugeMode, Identity, Kind, Native};
 
 const HAS_UNIT: u8 = 1;
 const OPEN_LABELS: u8 = 2;
+const IS_NATIVE: u8 = 4;
 
 const KINDS: [Kind; 8] = [
     Kind::Counter,
@@ -45,6 +47,9 @@ pub(crate) fn encode(identity: &Identity) -> Vec<u8> {
     if identity.label_names.is_none() {
         flags |= OPEN_LABELS;
     }
+    if identity.native.is_some() {
+        flags |= IS_NATIVE;
+    }
     let mut bytes = vec![
         place(KINDS.iter().position(|kind| *kind == identity.kind)),
         place(MODES.iter().position(|mode| *mode == identity.gauge_mode)),
@@ -57,6 +62,11 @@ pub(crate) fn encode(identity: &Identity) -> Vec<u8> {
         bytes.extend_from_slice(&bound.to_le_bytes());
     }
     put_texts(&mut bytes, &identity.states);
+    if let Some(native) = identity.native {
+        bytes.extend_from_slice(&native.schema.to_le_bytes());
+        bytes.extend_from_slice(&native.max_buckets.to_le_bytes());
+        bytes.extend_from_slice(&native.zero_threshold.to_le_bytes());
+    }
     bytes
 }
 
@@ -88,6 +98,13 @@ pub(crate) fn decode(name: String, bytes: &[u8]) -> Option<Identity> {
         identity.buckets.push(f64::from_le_bytes(take(&mut rest)?));
     }
     identity.states = take_texts(&mut rest)?;
+    if flags & IS_NATIVE != 0 {
+        let native = Native::default()
+            .schema(i8::from_le_bytes(take(&mut rest)?))
+            .max_buckets(u16::from_le_bytes(take(&mut rest)?))
+            .zero_threshold(f64::from_le_bytes(take(&mut rest)?));
+        identity.native = Some(native);
+    }
     rest.is_empty().then_some(identity)
 }
 
@@ -126,11 +143,15 @@ mod tests {
             labels in prop::option::of(prop::collection::vec(".*", 0..4)),
             buckets in prop::collection::vec(-1e9..1e9_f64, 0..20),
             states in prop::collection::vec(".*", 0..4),
+            native in prop::option::of((any::<i8>(), any::<u16>(), -1e9..1e9_f64)),
         ) {
             let mut identity = Identity::new("x", KINDS[kind]).buckets(buckets).states(states);
             identity.gauge_mode = MODES[mode];
             identity.unit = unit;
             identity.label_names = labels;
+            identity.native = native.map(|(schema, most, zero)| {
+                Native::default().schema(schema).max_buckets(most).zero_threshold(zero)
+            });
             prop_assert_eq!(decode("x".into(), &encode(&identity)), Some(identity));
         }
 

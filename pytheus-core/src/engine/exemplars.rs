@@ -59,7 +59,7 @@ impl Place {
 
     /// Keeps an exemplar of the bucket that `value` belongs to.
     pub(crate) fn keep_bucket_exemplar(&self, text: &str, value: f64, at: SystemTime) {
-        self.keep_exemplar(self.bucket(value), text, value, at);
+        self.keep_exemplar(self.exemplar_cell(value), text, value, at);
     }
 
     fn keep_exemplar(&self, cell: u32, text: &str, value: f64, at: SystemTime) {

@@ -234,7 +234,7 @@ impl Engine {
         if !arena.text_is(at, key) || entry.state() != live {
             return Ok(None);
         }
-        let run = run_length(desc.identity.kind, desc.identity.buckets.len());
+        let run = run_length(&desc.identity);
         let stored = stored.ok_or_else(|| corrupt(arena, &desc.identity.name))?;
         identity::agree(&stored.identity, &desc.identity)?;
         if self.body(at).run.load(Ordering::Relaxed) != run {
@@ -261,7 +261,7 @@ impl Engine {
     ) -> Result<Option<Family>, RegisterError> {
         let arena = self.arena;
         let key = Key::new(arena, desc.identity.name.as_bytes());
-        let run = run_length(desc.identity.kind, desc.identity.buckets.len());
+        let run = run_length(&desc.identity);
         let mode = self.mode(&desc.identity);
         let at = match self.recycle(pinned, key, run, mode) {
             Some(at) => at,
@@ -456,7 +456,7 @@ impl Engine {
         registered: State,
         desc: &FamilyDesc,
     ) -> Result<Family, RegisterError> {
-        let number = Known::intern(self.arena.slot(), at, &desc.identity.buckets);
+        let number = Known::intern(self.arena.slot(), at, &desc.identity);
         let number = number.ok_or_else(|| RegisterError::Limit {
             family: desc.identity.name.clone(),
             what: "the number of families in this process",
@@ -464,7 +464,7 @@ impl Engine {
             limit: Known::MOST,
         })?;
         let mode = self.mode(&desc.identity);
-        let run = run_length(desc.identity.kind, desc.identity.buckets.len());
+        let run = run_length(&desc.identity);
         Ok(Family { number, mode, run, ..self.family_at(at, registered) })
     }
 

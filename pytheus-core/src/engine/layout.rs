@@ -10,7 +10,7 @@ use super::stripe::Header;
 use crate::primitive::RING;
 
 /// Counts the changes that the sizes do not show.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// Stands for the layout of what the engine writes into a [`Memory`](super::Memory). Two programs
 /// understand each other's memory if this is the same number in both.
@@ -61,6 +61,6 @@ mod tests {
         assert_eq!(Node::OFFSETS, [0, 8, 16, 24, 32, 40, 48, 56, 64]);
         assert_eq!(Header::OFFSETS, [0, 8, 16, 24, 32]);
         assert_eq!((size_of::<Entry>(), HEADER_BYTES, RING), (24, 1088, 32));
-        assert_eq!(LAYOUT, 0x4ADB_08D9_0774_90E4);
+        assert_eq!(LAYOUT, 0x35C4_403C_2ADF_D4E7);
     }
 }

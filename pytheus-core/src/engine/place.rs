@@ -3,13 +3,15 @@
 use super::arena::{Arena, arena_at, shared_cell_at};
 use super::families;
 use super::known::Known;
+use super::native::{NativeTotals, Scale};
 use super::per_process::ModeCode;
 use super::read;
 use super::sharing;
-use super::slots::{SLOTS, Stripe, update_cell, with_borrowed_stripe};
+use super::slots::{SLOTS, Stripe, update_cell, with_borrowed_stripe, with_stripe};
 use super::stripe::{Cells as _, holders};
 use crate::primitive::{AtomicU64, Ordering};
-use crate::visit::{GaugeMode, Kind, Number};
+use crate::visit::{GaugeMode, Identity, Kind, Number};
+use std::mem::ManuallyDrop;
 
 /// The address of a series' cells in every stripe of an engine.
 ///
@@ -50,19 +52,20 @@ pub(super) mod layout {
     ///
     /// Gauge, state set: in the shared stripe.
     pub(crate) const VALUE: u32 = 1;
-    /// Summary, histogram.
+    /// Summary, histogram. What follows in a native one is in [`native`](crate::engine::stripe::native).
     pub(crate) const SUM: u32 = 1;
     pub(crate) const COUNT: u32 = 2;
     pub(crate) const BUCKETS: u32 = 2;
 }
 
-/// How many cells a series of `kind` takes.
-pub(super) fn run_length(kind: Kind, bounds: usize) -> u32 {
-    match kind {
-        Kind::Counter | Kind::UpDownCounter | Kind::Summary => 3,
-        Kind::Gauge | Kind::StateSet => 2,
-        Kind::Histogram => layout::BUCKETS + bounds as u32 + 1,
-        Kind::Info | Kind::Unknown => 1,
+/// How many cells a series of a family takes.
+pub(super) fn run_length(identity: &Identity) -> u32 {
+    match (identity.kind, identity.native) {
+        (Kind::Counter | Kind::UpDownCounter | Kind::Summary, _) => 3,
+        (Kind::Gauge | Kind::StateSet, _) => 2,
+        (Kind::Histogram, None) => layout::BUCKETS + identity.buckets.len() as u32 + 1,
+        (Kind::Histogram, Some(native)) => layout::SUM + Scale::new(native).cells(),
+        (Kind::Info | Kind::Unknown, _) => 1,
     }
 }
 
@@ -108,14 +111,22 @@ impl Place {
     /// Observes into a histogram.
     #[inline(always)]
     pub(crate) fn observe(&self, value: f64) {
-        update_cell(self.slot(), self.offset(), self.bucket(value), value, observe);
+        let known = Known::get(self.family_number());
+        if known.bounds.are_many() {
+            return observe_among_many(self.packed, value);
+        }
+        let cell = layout::BUCKETS + known.bounds.bucket_of_few(value) as u32;
+        update_cell(self.slot(), self.offset(), cell, value, observe);
     }
 
     /// Observes a value into a histogram that mostly gets such values.
     #[inline(always)]
     pub(crate) fn observe_likely(&self, value: f64) {
-        let bucket = Known::get(self.family_number()).bounds.likely_bucket(value);
-        let cell = layout::BUCKETS + bucket as u32;
+        let known = Known::get(self.family_number());
+        if known.scale().is_some() {
+            return observe_among_many(self.packed, value);
+        }
+        let cell = layout::BUCKETS + known.bounds.likely_bucket(value) as u32;
         update_cell(self.slot(), self.offset(), cell, value, observe);
     }
 
@@ -125,10 +136,14 @@ impl Place {
         update_cell(self.slot(), self.offset(), layout::COUNT, value, observe);
     }
 
-    /// The cell of the bucket that a value belongs to.
-    #[inline(always)]
-    pub(super) fn bucket(&self, value: f64) -> u32 {
-        layout::BUCKETS + Known::get(self.family_number()).bounds.bucket(value) as u32
+    /// The cell of the shared stripe that has the exemplar of the bucket that a value belongs to.
+    pub(super) fn exemplar_cell(&self, value: f64) -> u32 {
+        let known = Known::get(self.family_number());
+        let place = match known.scale() {
+            Some(scale) => scale.exemplar(value),
+            None => known.bounds.bucket(value) as u32,
+        };
+        layout::BUCKETS + place
     }
 
     /// The one cell that all writers share.
@@ -156,7 +171,14 @@ impl Place {
 
     /// Like [`observe`](Self::observe), for signal handlers.
     pub(crate) fn observe_in_signal(&self, value: f64) {
-        self.borrow(|stripe| observe(stripe, self.offset(), self.bucket(value), value));
+        let known = Known::get(self.family_number());
+        self.borrow(|stripe| match known.scale() {
+            Some(scale) => scale.observe(stripe, self.offset(), value),
+            None => {
+                let cell = layout::BUCKETS + known.bounds.bucket(value) as u32;
+                observe(stripe, self.offset(), cell, value);
+            }
+        });
     }
 
     /// Like [`summarise`](Self::summarise), for signal handlers.
@@ -183,10 +205,18 @@ impl Place {
         read::summary(self.stripes(), self.offset())
     }
 
-    /// Fills `counts` with the buckets of a histogram and returns the sum.
-    pub(crate) fn histogram(&self, counts: &mut Vec<u64>) -> f64 {
-        let buckets = Known::get(self.family_number()).bounds.buckets();
-        read::histogram(self.stripes(), self.offset(), buckets, counts)
+    /// The count and the sum of a histogram.
+    pub(crate) fn histogram(&self) -> (u64, f64) {
+        let known = Known::get(self.family_number());
+        if let Some(scale) = known.scale() {
+            let mut totals = NativeTotals::default();
+            totals.read(self.stripes(), self.offset(), scale);
+            return (totals.count(), totals.sum);
+        }
+        let mut counts = Vec::new();
+        let buckets = known.bounds.buckets();
+        let sum = read::histogram(self.stripes(), self.offset(), buckets, &mut counts);
+        (counts.iter().fold(0, |total, count| total.saturating_add(*count)), sum)
     }
 
     fn stripes(&self) -> impl Iterator<Item = Stripe> {
@@ -244,6 +274,24 @@ impl Place {
             Some(arena) => arena,
             // A place is made by an arena that has entered itself into the table before.
             None => unreachable!("engine slot {} holds no memory", self.slot()),
+        }
+    }
+}
+
+/// Observes where there are many buckets, or they find themselves. Apart, so that others have nothing of
+/// it.
+#[inline(never)]
+fn observe_among_many(packed: u64, value: f64) {
+    // Not a holder: whoever calls is.
+    let place = ManuallyDrop::new(Place { packed });
+    let known = Known::get(place.family_number());
+    match known.scale() {
+        Some(scale) => with_stripe(place.slot(), place.offset(), |stripe| {
+            scale.observe(stripe, place.offset(), value);
+        }),
+        None => {
+            let cell = layout::BUCKETS + known.bounds.bucket(value) as u32;
+            update_cell(place.slot(), place.offset(), cell, value, observe);
         }
     }
 }

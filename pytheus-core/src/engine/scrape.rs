@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::exemplars;
+use super::native::{EXEMPLARS, NativeTotals, Scale};
 use super::per_process::{self, ModeCode};
 use super::place::{layout, run_length};
 use super::read;
@@ -44,6 +45,9 @@ struct Scratch {
     with_pid: String,
     counts: Vec<u64>,
     active: Vec<bool>,
+    native: NativeTotals,
+    positive: Vec<(i32, u64)>,
+    negative: Vec<(i32, u64)>,
 }
 
 impl Family {
@@ -55,12 +59,14 @@ impl Family {
         visitor: &mut dyn Visitor,
     ) -> Result<(), Stop> {
         let arena = self.engine.arena;
-        let Scratch { values, text, with_pid, counts, active } = scratch;
+        let Scratch { values, text, with_pid, counts, active, native, positive, negative } =
+            scratch;
         let identity = &desc.identity;
         let frame = Frame::new(identity.label_names.as_deref());
         let is_per_process =
             arena.is_shared() && ModeCode::new(identity.gauge_mode).is_per_process();
-        let run = run_length(identity.kind, identity.buckets.len());
+        let run = run_length(identity);
+        let scale = identity.native.map(Scale::new);
         let has_exemplars = self.body().has_exemplars.load(Ordering::Acquire) != 0;
         let mut found: Vec<Option<exemplars::Read>> = Vec::new();
         let epoch = arena.epoch();
@@ -103,6 +109,7 @@ impl Family {
             let stripes = stripes.iter().filter(held).map(|(_, stripe)| *stripe);
             let created = Some(entry.created());
             let examples: Vec<Option<Exemplar<'_>>>;
+            let some_examples: Vec<Exemplar<'_>>;
             let value = match identity.kind {
                 Kind::Counter => {
                     if has_exemplars {
@@ -125,18 +132,34 @@ impl Family {
                     Value::Summary { count, sum, created }
                 }
                 Kind::Histogram => {
+                    let first = cells + layout::BUCKETS;
                     let buckets = identity.buckets.len() + 1;
-                    let sum = read::histogram(stripes, cells, buckets, counts);
                     if has_exemplars {
+                        let cells = if scale.is_some() { EXEMPLARS } else { buckets };
                         found.clear();
-                        let first = cells + layout::BUCKETS;
-                        found.extend(
-                            (first..first + buckets as u32)
-                                .map(|cell| exemplars::read(arena, cell)),
-                        );
+                        found.extend((first..).take(cells).map(|at| exemplars::read(arena, at)));
                     }
-                    examples = found.iter().map(|found| found.as_ref().map(as_exemplar)).collect();
-                    Value::Histogram { counts, sum, created, exemplars: &examples }
+                    let exemplars = found.iter().map(|found| found.as_ref().map(as_exemplar));
+                    if let (Some(scale), Some(declared)) = (&scale, identity.native) {
+                        native.read(stripes, cells, scale);
+                        native.buckets.split(positive, negative);
+                        some_examples = exemplars.flatten().collect();
+                        Value::NativeHistogram {
+                            schema: native.buckets.schema(),
+                            zero_threshold: declared.zero_threshold,
+                            zero_count: native.zero,
+                            count: native.count(),
+                            sum: native.sum,
+                            positive,
+                            negative,
+                            created,
+                            exemplars: &some_examples,
+                        }
+                    } else {
+                        let sum = read::histogram(stripes, cells, buckets, counts);
+                        examples = exemplars.collect();
+                        Value::Histogram { counts, sum, created, exemplars: &examples }
+                    }
                 }
                 Kind::StateSet => {
                     let bits = read::states(arena, cells);

@@ -6,6 +6,7 @@
 use super::Engine;
 use super::entries::{Key, State, state};
 use super::exemplars;
+use super::native::{NativeTotals, Scale};
 use super::place::layout;
 use super::read;
 use super::series::{Family, is_still, read_key};
@@ -16,7 +17,7 @@ use crate::RegisterError;
 use crate::labels::Labels;
 use crate::own_metrics::Events;
 use crate::primitive::Ordering;
-use crate::visit::{Exemplar, FamilyDesc, Kind};
+use crate::visit::{Exemplar, FamilyDesc, Identity, Kind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -59,7 +60,7 @@ pub(crate) struct Look<'a> {
     pub(crate) at: u32,
     /// Tells the series from all others that had the entry.
     pub(crate) unique: u64,
-    /// The numbers. See [`Look`]'s maker for their order.
+    /// The [`Numbers`].
     pub(crate) values: &'a [u64],
     /// Whether a gauge or a state set was set since the last look.
     pub(crate) was_set: bool,
@@ -67,22 +68,61 @@ pub(crate) struct Look<'a> {
     cells: u32,
 }
 
+/// Which numbers of a family's series are looked at, and how many.
+///
+/// Of a counter and of an up-down counter they are the whole ones and the sum of fractions; of a
+/// summary, the count and the sum; of a histogram, the buckets and then the sum; of a native one, what
+/// [`NativeTotals`] list; of a gauge and of a state set, the value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbers {
+    kind: Kind,
+    buckets: usize,
+    native: Option<Scale>,
+}
+
+impl Numbers {
+    pub(crate) fn of(identity: &Identity) -> Self {
+        let native = identity.native.filter(|_| identity.kind == Kind::Histogram);
+        Self {
+            kind: identity.kind,
+            buckets: identity.buckets.len() + 1,
+            native: native.map(Scale::new),
+        }
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        match (self.kind, self.native) {
+            (Kind::Counter | Kind::UpDownCounter | Kind::Summary, _) => 2,
+            (Kind::Histogram, None) => self.buckets + 1,
+            (Kind::Histogram, Some(scale)) => scale.width(),
+            (Kind::Gauge | Kind::StateSet, _) => 1,
+            (Kind::Info | Kind::Unknown, _) => 0,
+        }
+    }
+}
+
 /// What looks need room for, used again from look to look.
 #[derive(Default)]
 pub(crate) struct LookScratch {
     values: Vec<u64>,
     stripes: Vec<(u32, Stripe)>,
+    native: NativeTotals,
 }
 
 // SAFETY: it holds addresses of stripes, which any thread may read, and which it fills anew before use.
 unsafe impl Send for LookScratch {}
 
 impl LookScratch {
-    /// Makes room for families with so many buckets, and for all stripes there can be, so that looks
-    /// allocate nothing.
-    pub(crate) fn reserve(&mut self, engine: &Engine, buckets: usize) {
-        self.values.reserve(2 * buckets + 2);
+    /// Makes room for such families, and for all stripes there can be, so that looks allocate nothing.
+    pub(crate) fn reserve(&mut self, engine: &Engine, numbers: &Numbers) {
+        self.values.clear();
+        // Behind what they come to, they are added up.
+        self.values.reserve(2 * numbers.width());
+        self.stripes.clear();
         self.stripes.reserve(engine.arena.geometry.stripes() as usize);
+        if let Some(scale) = &numbers.native {
+            self.native.reserve(scale);
+        }
     }
 }
 
@@ -125,23 +165,17 @@ impl Family {
 
     /// Looks at the places in the list of series, in order, beginning at `from`, and at the numbers of
     /// those that are shown, as long as `see` says so.
-    ///
-    /// The numbers of a counter and of an up-down counter are the whole ones and the sum of fractions;
-    /// of a summary, the count and the sum; of a histogram, the buckets and then the sum; of a gauge
-    /// and of a state set, the value.
     pub(crate) fn look(
         &self,
-        kind: Kind,
-        buckets: usize,
+        numbers: &Numbers,
         scratch: &mut LookScratch,
         from: usize,
         mut see: impl FnMut(usize, Option<Look<'_>>) -> bool,
     ) {
         let arena = self.arena();
-        let LookScratch { values, stripes } = scratch;
-        arena.list_stripes(stripes);
+        arena.list_stripes(&mut scratch.stripes);
         for (place, at) in self.body().series.iter(arena).enumerate().skip(from) {
-            if !see(place, self.look_at(at, kind, buckets, stripes, values)) {
+            if !see(place, self.look_at(at, numbers, scratch)) {
                 break;
             }
         }
@@ -150,12 +184,11 @@ impl Family {
     fn look_at<'s>(
         &self,
         at: u32,
-        kind: Kind,
-        buckets: usize,
-        stripes: &[(u32, Stripe)],
-        scratch: &'s mut Vec<u64>,
+        numbers: &Numbers,
+        scratch: &'s mut LookScratch,
     ) -> Option<Look<'s>> {
         let arena = self.arena();
+        let LookScratch { values, stripes, native } = scratch;
         let entry = arena.entry(at);
         let seen = entry.state();
         let cells = entry.body.load(Ordering::Relaxed);
@@ -164,23 +197,29 @@ impl Family {
         }
         let created = entry.created_millis();
         let held = stripes.iter().filter(|(limit, _)| cells < *limit).map(|(_, stripe)| *stripe);
-        scratch.clear();
+        values.clear();
         let mut was_set = false;
-        match kind {
-            Kind::Counter => scratch.extend(read::counter_parts(held, cells)),
-            Kind::UpDownCounter => scratch.extend(read::up_down_parts(held, cells)),
+        match numbers.kind {
+            Kind::Counter => values.extend(read::counter_parts(held, cells)),
+            Kind::UpDownCounter => values.extend(read::up_down_parts(held, cells)),
             Kind::Summary => {
                 let (count, sum) = read::summary(held, cells);
-                scratch.extend([count, sum.to_bits()]);
+                values.extend([count, sum.to_bits()]);
             }
-            Kind::Histogram => {
-                let sum = read::histogram(held, cells, buckets, scratch);
-                scratch.push(sum.to_bits());
-            }
+            Kind::Histogram => match &numbers.native {
+                Some(scale) => {
+                    native.read(held, cells, scale);
+                    native.list(scale, values);
+                }
+                None => {
+                    let sum = read::histogram(held, cells, numbers.buckets, values);
+                    values.push(sum.to_bits());
+                }
+            },
             Kind::Gauge | Kind::StateSet => {
                 was_set = tracked::take_mark(arena, cells);
                 let value = arena.shared_cell(cells + layout::VALUE);
-                scratch.push(value.load(Ordering::Acquire));
+                values.push(value.load(Ordering::Acquire));
             }
             Kind::Info | Kind::Unknown => {}
         }
@@ -188,7 +227,7 @@ impl Family {
         is_still(entry, seen).then(|| Look {
             at,
             unique: unique(seen),
-            values: &scratch[..],
+            values: &values[..],
             was_set,
             created,
             cells,
@@ -205,10 +244,9 @@ impl Family {
     ) -> bool {
         let Some(watcher) = &self.engine.watcher else { return remove() };
         let Some(desc) = self.engine.describe(self.at) else { return remove() };
-        let (kind, buckets) = (desc.identity.kind, desc.identity.buckets.len() + 1);
-        let mut scratch = Vec::new();
-        let stripes = self.arena().stripes_now();
-        match self.look_at(at, kind, buckets, &stripes, &mut scratch) {
+        let mut scratch = LookScratch::default();
+        self.arena().list_stripes(&mut scratch.stripes);
+        match self.look_at(at, &Numbers::of(&desc.identity), &mut scratch) {
             Some(look) => watcher.expire(&self.id(), key, &look, &mut remove),
             None => remove(),
         }

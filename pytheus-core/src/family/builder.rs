@@ -3,7 +3,7 @@
 use super::{Family, FamilyCore, LabelSpec, OpenFamily, Partial, Spec, TypedFamily};
 use crate::labels::LabelSet;
 use crate::metric::{Gauge, Histogram, Metric, StateSet};
-use crate::visit::{GaugeMode, Kind};
+use crate::visit::{GaugeMode, Kind, Native};
 use crate::{RegisterError, Registry};
 use std::fmt;
 use std::marker::PhantomData;
@@ -344,6 +344,47 @@ impl<S> FamilyBuilder<'_, Histogram, S> {
         // One more than allowed is enough to refuse them.
         let bounds = bounds.into_iter().take(super::MAX_BUCKETS + 2).collect();
         self.spec.buckets = Some(bounds);
+        self
+    }
+
+    /// Makes it a native histogram, whose buckets find themselves: none are declared.
+    ///
+    /// What a format has no place for, it does not show: text 0.0.4 shows the count, the sum and the
+    /// bucket `+Inf`. So do backends with [cells of their own](crate::cells).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use pytheus_backend_local::Local;
+    /// use pytheus_core::{Labels, FamilyDesc, Native, Registry, Stop, Value, Visitor};
+    ///
+    /// struct Buckets(Vec<(i32, u64)>);
+    /// impl Visitor for Buckets {
+    ///     fn family(&mut self, _: &FamilyDesc) -> Result<(), Stop> {
+    ///         Ok(())
+    ///     }
+    ///     fn series(&mut self, _: Labels<'_>, value: &Value<'_>) -> Result<(), Stop> {
+    ///         if let Value::NativeHistogram { positive, .. } = value {
+    ///             self.0.extend_from_slice(positive);
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// let registry = Registry::new(Local::new());
+    /// let latency = registry
+    ///     .histogram("latency_seconds", "Time to answer")
+    ///     .native(Native::default().schema(0)) // the bounds are the powers of two
+    ///     .register()?;
+    /// for seconds in [0.75, 1.0, 1.25] {
+    ///     latency.observe(seconds);
+    /// }
+    /// let mut buckets = Buckets(Vec::new());
+    /// let _ = registry.collect_blocking()?.visit(&mut buckets);
+    /// assert_eq!(buckets.0, [(0, 2), (1, 1)]); // up to 1, and up to 2
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn native(mut self, native: Native) -> Self {
+        self.spec.native = Some(native);
         self
     }
 }

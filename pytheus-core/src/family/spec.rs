@@ -1,7 +1,7 @@
 //! What a registration asks for, checked before anything is registered.
 
 use crate::names::{Naming, check_label_name, check_metric_name};
-use crate::visit::{FamilyDesc, GaugeMode, Identity, Kind};
+use crate::visit::{FamilyDesc, GaugeMode, Identity, Kind, Native};
 use crate::{Histogram, RegisterError, StateSet};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub(crate) struct Spec {
     pub(crate) defaults: Vec<(String, String)>,
     /// `None`: those of the official clients.
     pub(crate) buckets: Option<Vec<f64>>,
+    /// In place of buckets.
+    pub(crate) native: Option<Native>,
     pub(crate) states: Vec<String>,
     pub(crate) gauge_mode: GaugeMode,
     pub(crate) max_series: u32,
@@ -51,6 +53,7 @@ impl Spec {
             labels: LabelSpec::Declared(Vec::new()),
             defaults: Vec::new(),
             buckets: None,
+            native: None,
             states: Vec::new(),
             gauge_mode: GaugeMode::Shared,
             max_series: DEFAULT_MAX_SERIES,
@@ -65,7 +68,8 @@ impl Spec {
         Self {
             unit: identity.unit.clone(),
             labels,
-            buckets: Some(identity.buckets.clone()),
+            buckets: identity.native.is_none().then(|| identity.buckets.clone()),
+            native: identity.native,
             states: identity.states.clone(),
             gauge_mode: identity.gauge_mode,
             ..Self::new(&identity.name, help, identity.kind)
@@ -125,7 +129,10 @@ impl Spec {
             }
         };
         if self.kind == Kind::Histogram {
-            identity.buckets = self.check_buckets(&identity.name)?;
+            match self.native {
+                Some(native) => identity.native = Some(self.check_native(&identity.name, native)?),
+                None => identity.buckets = self.check_buckets(&identity.name)?,
+            }
         }
         if self.kind == Kind::StateSet {
             self.check_states(&identity)?;
@@ -233,6 +240,16 @@ impl Spec {
         // Both zeros are one bound; all processes must mean the same bits.
         bounds.iter_mut().filter(|bound| **bound == 0.0).for_each(|bound| *bound = 0.0);
         Ok(bounds)
+    }
+
+    fn check_native(&self, family: &str, native: Native) -> Result<Native, RegisterError> {
+        let checked = match self.buckets {
+            None => native.checked(),
+            Some(_) => Err("a native histogram finds its own; leave out either buckets(…) or \
+                            native(…)"
+                .into()),
+        };
+        checked.map_err(|reason| RegisterError::Buckets { family: family.to_owned(), reason })
     }
 
     fn check_states(&self, identity: &Identity) -> Result<(), RegisterError> {

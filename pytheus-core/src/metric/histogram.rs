@@ -15,6 +15,13 @@ use std::time::{Duration, SystemTime};
 /// `_count` is the sum of the buckets. A value belongs to the first bucket whose bound is not below
 /// it; NaN belongs to `+Inf` and makes the sum NaN.
 ///
+/// A [native](crate::FamilyBuilder::native) one has no bounds to be chosen: its buckets choose
+/// themselves, narrow ones, as many as are needed, and are made wider when they become too many. NaN is in
+/// none of them, and counts in `_count`. An observation takes about twice as long, and a series some three
+/// KiB for each thread that observes; the one that makes the buckets wider takes a microsecond or two.
+/// Backends with [cells of their own](crate::cells) have no such buckets and show the count and the
+/// sum, and so does what is not exported.
+///
 /// # Examples
 ///
 /// ```
@@ -115,16 +122,18 @@ impl Histogram {
     /// The sum of the observed values and how many they are; `None` if the backend does not read
     /// back what it is told.
     pub fn get(&self) -> Option<(f64, u64)> {
-        let mut counts = Vec::new();
-        let sum = match &self.at {
-            At::Striped(place) => place.histogram(&mut counts),
+        match &self.at {
+            At::Striped(place) => {
+                let (count, sum) = place.histogram();
+                Some((sum, count))
+            }
             // The last place takes the rest, however many buckets there are.
             At::Cell(cell) => {
-                counts.resize(crate::family::MAX_BUCKETS + 1, 0);
-                cell.read(&mut counts)?
+                let mut counts = vec![0; crate::family::MAX_BUCKETS + 1];
+                let sum = cell.read(&mut counts)?;
+                Some((sum, counts.iter().fold(0, |total: u64, count| total.saturating_add(*count))))
             }
-        };
-        Some((sum, counts.iter().fold(0_u64, |total, count| total.saturating_add(*count))))
+        }
     }
 
     /// The same for use in a signal handler.

@@ -6,7 +6,7 @@ use crate::family::Spec;
 use crate::labels::{Labels, LabelsBuf};
 use crate::metric::Amount as _;
 use crate::names::{Naming, check_label_name};
-use crate::visit::{FamilyDesc, Identity, Stop, Value, Visitor};
+use crate::visit::{FamilyDesc, Identity, Native, Stop, Value, Visitor};
 use crate::{Problem, RegisterError};
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -275,7 +275,17 @@ impl Visitor for Gather<'_> {
 /// A [`Value`] that borrows nothing. Exemplars of collectors are not kept.
 pub(super) enum OwnedValue {
     Plain(Value<'static>),
-    Histogram { counts: Vec<u64>, sum: f64, created: Option<std::time::SystemTime> },
+    Histogram {
+        counts: Vec<u64>,
+        sum: f64,
+        created: Option<std::time::SystemTime>,
+    },
+    Native {
+        positive: Vec<(i32, u64)>,
+        negative: Vec<(i32, u64)>,
+        /// All but the buckets.
+        rest: Value<'static>,
+    },
     StateSet(Vec<bool>),
 }
 
@@ -288,6 +298,40 @@ impl OwnedValue {
             Value::Histogram { counts, sum, created, .. } => (counts.len()
                 == family.identity.buckets.len() + 1)
                 .then(|| Self::Histogram { counts: counts.to_vec(), sum, created })?,
+            Value::NativeHistogram {
+                schema,
+                zero_threshold,
+                zero_count,
+                count,
+                sum,
+                positive,
+                negative,
+                created,
+                ..
+            } => {
+                let in_buckets = positive.iter().chain(negative).map(|(_, count)| *count);
+                let counted = in_buckets.fold(zero_count, u64::saturating_add);
+                let is_sound = (Native::MIN_SCHEMA..=Native::MAX_SCHEMA).contains(&schema)
+                    && zero_threshold.is_finite()
+                    && zero_threshold >= 0.0
+                    && [positive, negative].iter().all(|side| side.is_sorted_by(|a, b| a.0 < b.0))
+                    && counted <= count;
+                (family.identity.native.is_some() && is_sound).then(|| Self::Native {
+                    positive: positive.to_vec(),
+                    negative: negative.to_vec(),
+                    rest: Value::NativeHistogram {
+                        schema,
+                        zero_threshold,
+                        zero_count,
+                        count,
+                        sum,
+                        positive: &[],
+                        negative: &[],
+                        created,
+                        exemplars: &[],
+                    },
+                })?
+            }
             Value::StateSet { active } => (active.len() == family.identity.states.len())
                 .then(|| Self::StateSet(active.to_vec()))?,
             Value::Counter { total, created, .. } => {
@@ -309,6 +353,13 @@ impl OwnedValue {
             Self::Plain(value) => *value,
             Self::Histogram { counts, sum, created } => {
                 Value::Histogram { counts, sum: *sum, created: *created, exemplars: &[] }
+            }
+            Self::Native { positive: above, negative: below, rest } => {
+                let mut value: Value<'_> = *rest;
+                if let Value::NativeHistogram { positive, negative, .. } = &mut value {
+                    (*positive, *negative) = (above, below);
+                }
+                value
             }
             Self::StateSet(active) => Value::StateSet { active },
         }

@@ -97,6 +97,11 @@ fn for_each_sample(
             show("_sum", &Own::None, sum);
             show("_count", &Own::None, total as f64);
         }
+        Value::NativeHistogram { sum, count, .. } => {
+            show("_bucket", &Own::Bound(f64::INFINITY), count as f64);
+            show("_sum", &Own::None, sum);
+            show("_count", &Own::None, count as f64);
+        }
         Value::StateSet { active } => {
             for (state, active) in family.identity.states.iter().zip(active) {
                 let own = Own::State(&family.identity.name, state);

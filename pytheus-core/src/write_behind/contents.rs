@@ -40,11 +40,11 @@ pub(super) struct FamilyContents {
     by_labels: HashTable<(u64, u32)>,
     hasher: RandomState,
     /// The numbers of the series, those of one together.
-    pub(super) numbers: Vec<(u16, Amount)>,
+    pub(super) numbers: Vec<(u32, Amount)>,
     /// Numbers that came when those of another series had begun.
-    pub(super) late: Vec<(u32, u16, Amount)>,
+    pub(super) late: Vec<(u32, u32, Amount)>,
     pub(super) owned: Vec<Owned>,
-    pub(super) notes: Vec<(u32, u16, Vec<u8>)>,
+    pub(super) notes: Vec<(u32, u32, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub(super) struct Row {
 #[derive(Debug, Clone)]
 pub(super) struct Owned {
     pub(super) row: u32,
-    pub(super) field: u16,
+    pub(super) field: u32,
     pub(super) client: ClientId,
     pub(super) name: Box<str>,
     pub(super) value: Amount,
@@ -155,7 +155,7 @@ pub struct SeriesContents<'a> {
 impl SeriesContents<'_> {
     /// A number that belongs to everyone. Fields that are not named are zero; a field named twice is
     /// added up.
-    pub fn number(&mut self, field: u16, value: Amount) {
+    pub fn number(&mut self, field: u32, value: Amount) {
         let family = &mut *self.family;
         let row = &mut family.series[self.row as usize];
         if row.count == 0 {
@@ -174,7 +174,7 @@ impl SeriesContents<'_> {
         &mut self,
         client: ClientId,
         name: &str,
-        field: u16,
+        field: u32,
         value: Amount,
         age: Duration,
     ) {
@@ -183,7 +183,7 @@ impl SeriesContents<'_> {
     }
 
     /// A text.
-    pub fn note(&mut self, field: u16, text: &[u8]) {
+    pub fn note(&mut self, field: u32, text: &[u8]) {
         self.family.notes.push((self.row, field, text.to_vec()));
     }
 }

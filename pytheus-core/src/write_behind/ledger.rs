@@ -8,7 +8,7 @@ use super::batches::{Frozen, Item, Ref, Shard};
 use super::contents::Contents;
 use super::rows::{Delta, Described, FamilyRows};
 use super::store::Client;
-use crate::engine::{Engine, Family, Look, LookScratch, WatchedId};
+use crate::engine::{Engine, Family, Look, LookScratch, Numbers, WatchedId};
 use crate::time::Clock;
 use crate::visit::{FamilyDesc, Identity};
 use std::collections::{HashMap, HashSet};
@@ -215,14 +215,12 @@ impl Ledger {
         /// So many series may be made between this and the fork.
         const MORE: usize = 256;
 
-        let mut buckets = 0;
         for (desc, family) in engine.look_at_families() {
-            buckets = buckets.max(desc.identity.buckets.len() + 1);
+            self.scratch.reserve(engine, &Numbers::of(&desc.identity));
             if !self.by_id.contains_key(&family.id()) {
                 self.enter(FamilyRows::new(desc, family));
             }
         }
-        self.scratch.reserve(engine, buckets);
         self.glance(clock, |_| true);
         self.families.iter_mut().flatten().for_each(|rows| rows.reserve(MORE));
     }
@@ -238,8 +236,8 @@ impl Ledger {
         let Self { families, scratch, next_series, departed, inherited, totals, .. } = self;
         for rows in families.iter_mut().flatten().filter(|rows| which(rows)) {
             let family = rows.family.clone();
-            let (kind, buckets) = (rows.desc.identity.kind, rows.desc.identity.buckets.len() + 1);
-            family.look(kind, buckets, scratch, 0, |place, look| {
+            let numbers = rows.numbers;
+            family.look(&numbers, scratch, 0, |place, look| {
                 let look = look.as_ref();
                 let met = meet(rows, departed, next_series, place, look, totals.passes);
                 if let Some(look) = look {
@@ -454,7 +452,7 @@ impl Ledger {
         if rows.described != Described::Yes {
             return None;
         }
-        let (kind, buckets) = (rows.desc.identity.kind, rows.desc.identity.buckets.len() + 1);
+        let numbers = rows.numbers;
         let has_exemplars = rows.family.has_exemplars();
         let family = rows.family.clone();
         let shard = &mut shards[rows.shard?];
@@ -464,7 +462,7 @@ impl Ledger {
         let mut batch = Frozen::default();
         let mut changes = 0;
         let mut stopped = None;
-        family.look(kind, buckets, scratch, from, |place, look| {
+        family.look(&numbers, scratch, from, |place, look| {
             // What was set is noted by whoever looks first, so no look is for nothing.
             if room.is_used_up() {
                 stopped = Some(place + 1);

@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Look {
     pub created: SystemTime,
-    pub numbers: BTreeMap<u16, Amount>,
-    pub owned: Vec<(ClientId, String, u16, Amount, Duration)>,
-    pub notes: BTreeMap<u16, Vec<u8>>,
+    pub numbers: BTreeMap<u32, Amount>,
+    pub owned: Vec<(ClientId, String, u32, Amount, Duration)>,
+    pub notes: BTreeMap<u32, Vec<u8>>,
 }
 
 impl Contents {

@@ -3,6 +3,7 @@
 
 mod backend;
 mod batches;
+mod buckets;
 mod config;
 mod contents;
 mod description;

@@ -1,25 +1,28 @@
 //! One family: what of each of its series was put into batches.
 
+use super::buckets::{NATIVE, put_back_in_bucket, take_buckets};
 use super::description;
 use super::store::{Amount, Owner, RARE, Shape};
-use crate::engine::{Family, Look, LookScratch, WatchedId};
+use crate::engine::{Family, Look, LookScratch, NATIVE_EXEMPLARS, Numbers, WatchedId};
 use crate::time::Clock;
 use crate::visit::{FamilyDesc, GaugeMode, Kind};
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 /// The rare field of the fractions a counter was moved by.
-pub(super) const FRACTIONS: u16 = RARE;
+pub(super) const FRACTIONS: u32 = RARE;
 /// The rare field of what a sum came to that is no number any more: see [`marker`].
-pub(super) const NOT_FINITE: u16 = RARE + 1;
+pub(super) const NOT_FINITE: u32 = RARE + 1;
+/// Of a native histogram, what stands before its buckets: values about zero, values in none, the sum.
+const BEFORE_BUCKETS: usize = 3;
 
 /// How a value that was looked at is told to the store.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Told {
     /// What was added, as a whole number.
-    Whole(u16),
+    Whole(u32),
     /// What was added, as a float.
-    Sum(u16),
+    Sum(u32),
     /// What it was set to, or what was added.
     Gauge,
     /// Which states are active.
@@ -40,6 +43,8 @@ pub(super) struct FamilyRows {
     pub(super) described: Described,
     /// Whether another description may be replaced.
     pub(super) replace: bool,
+    /// Which numbers are looked at of each series.
+    pub(super) numbers: Numbers,
     told: Vec<Told>,
     rows: Vec<Row>,
     /// What was put into batches, row by row.
@@ -53,7 +58,7 @@ pub(super) struct FamilyRows {
     /// When gauges and state sets were set last, row by row.
     set_at: Vec<Duration>,
     /// When the exemplars were made that were put into batches.
-    exemplars: HashMap<(u32, u16), SystemTime>,
+    exemplars: HashMap<(u32, u32), SystemTime>,
 }
 
 /// What the store knows of a family.
@@ -90,16 +95,18 @@ const WAS_TOLD: u8 = 1 << 3;
 /// What changed of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Delta {
-    Add(u16, Amount),
+    Add(u32, Amount),
     /// The field, the value, and when that was noticed.
-    Set(u16, Amount, Duration),
-    Note(u16, Box<[u8]>),
+    Set(u32, Amount, Duration),
+    Note(u32, Box<[u8]>),
 }
 
 impl FamilyRows {
     pub(super) fn new(desc: FamilyDesc, family: Family) -> Self {
         let (identity, buckets) = (&desc.identity, desc.identity.buckets.len() as u16 + 1);
+        let is_native = identity.native.is_some();
         let (ints, floats) = match identity.kind {
+            Kind::Histogram if is_native => (2, 1),
             Kind::Counter | Kind::UpDownCounter | Kind::StateSet => (1, 0),
             Kind::Gauge => (0, 1),
             Kind::Summary => (1, 1),
@@ -111,7 +118,11 @@ impl FamilyRows {
             Kind::Gauge => vec![Told::Gauge],
             Kind::StateSet => vec![Told::States],
             Kind::Summary => vec![Told::Whole(0), Told::Sum(1)],
-            Kind::Histogram => (0..buckets).map(Told::Whole).chain([Told::Sum(buckets)]).collect(),
+            Kind::Histogram if is_native => vec![Told::Whole(0), Told::Whole(1), Told::Sum(2)],
+            Kind::Histogram => {
+                let buckets = u32::from(buckets);
+                (0..buckets).map(Told::Whole).chain([Told::Sum(buckets)]).collect()
+            }
             Kind::Info | Kind::Unknown => Vec::new(),
         };
         let is_set = matches!(identity.kind, Kind::Gauge | Kind::StateSet);
@@ -124,6 +135,7 @@ impl FamilyRows {
             sorting: identity.label_names.as_deref().and_then(description::sorting),
             described: Described::No,
             replace: false,
+            numbers: Numbers::of(&desc.identity),
             told,
             rows: Vec::new(),
             taken: Vec::new(),
@@ -137,7 +149,11 @@ impl FamilyRows {
 
     /// How many numbers are looked at of each series.
     pub(super) fn width(&self) -> usize {
-        self.told.len()
+        self.numbers.width()
+    }
+
+    fn is_native(&self) -> bool {
+        self.desc.identity.native.is_some()
     }
 
     pub(super) fn row(&self, place: u32) -> Option<&Row> {
@@ -209,7 +225,7 @@ impl FamilyRows {
         let gone = std::mem::take(row);
         let width = self.width();
         if !self.exemplars.is_empty() {
-            (0..width as u16).for_each(|bucket| {
+            (0..width as u32).for_each(|bucket| {
                 self.exemplars.remove(&(place as u32, bucket));
             });
         }
@@ -275,8 +291,8 @@ impl FamilyRows {
         self.settled.clear();
         self.floor.clear();
         self.floor.resize(self.taken.len(), 0);
-        let (kind, buckets) = (self.desc.identity.kind, self.desc.identity.buckets.len() + 1);
-        family.look(kind, buckets, scratch, 0, |place, look| {
+        let numbers = self.numbers;
+        family.look(&numbers, scratch, 0, |place, look| {
             if let Some(look) = look.filter(|_| self.has_room(place)) {
                 if self.row(place as u32).is_none_or(|row| row.unique != look.unique) {
                     self.occupy(place, &look, *next_series);
@@ -317,7 +333,7 @@ impl FamilyRows {
         let (told, owner) = (&self.told, self.owner);
         let sums_up = self.sums_up();
         let is_signed = self.desc.identity.kind == Kind::UpDownCounter;
-        let width = told.len();
+        let (width, is_native) = (self.width(), self.is_native());
         let taken = &mut self.taken[place * width..(place + 1) * width];
         let row = &mut self.rows[place];
         let is_set = row.flags & IS_SET != 0;
@@ -336,7 +352,7 @@ impl FamilyRows {
             // Nothing of it is told as set.
             None => Duration::ZERO,
         };
-        for ((told, taken), value) in told.iter().zip(taken).zip(look.values) {
+        for ((told, taken), value) in told.iter().zip(&mut *taken).zip(look.values) {
             if *taken == *value && !is_set {
                 continue;
             }
@@ -384,6 +400,10 @@ impl FamilyRows {
                 }
             }
         }
+        if is_native {
+            let (taken, values) = (&mut taken[BEFORE_BUCKETS..], &look.values[BEFORE_BUCKETS..]);
+            take_buckets(taken, values, deltas);
+        }
         let is_new = row.flags & ANNOUNCED == 0;
         row.flags = (row.flags | ANNOUNCED) & !IS_SET;
         is_new || deltas.len() > before
@@ -406,9 +426,13 @@ impl FamilyRows {
         look: &Look<'_>,
         deltas: &mut Vec<Delta>,
     ) {
-        let count = if self.desc.identity.kind == Kind::Histogram { self.width() - 1 } else { 1 };
-        for bucket in 0..count as u16 {
-            look.exemplar(&self.family, bucket.into(), |exemplar| {
+        let count = match self.desc.identity.kind {
+            Kind::Histogram if self.is_native() => NATIVE_EXEMPLARS,
+            Kind::Histogram => self.width() - 1,
+            _ => 1,
+        };
+        for bucket in 0..count as u32 {
+            look.exemplar(&self.family, bucket as usize, |exemplar| {
                 let key = (place as u32, bucket);
                 if self.exemplars.insert(key, exemplar.at) != Some(exemplar.at) {
                     deltas.push(Delta::Note(bucket, super::notes::encode(exemplar)));
@@ -440,6 +464,10 @@ impl FamilyRows {
                         self.taken[first + place] = 0;
                     }
                 }
+            }
+            Delta::Add(field @ NATIVE.., Amount::Int(amount)) => {
+                let taken = &mut self.taken[first + BEFORE_BUCKETS..first + width];
+                put_back_in_bucket(taken, field - NATIVE, amount as u64);
             }
             Delta::Add(field, Amount::Int(amount)) => {
                 if let Some(place) = at(Told::Whole(field)) {
@@ -484,7 +512,7 @@ impl FamilyRows {
         for all in [&mut self.floor, &mut self.settled] {
             all.get_mut(cells.clone()).into_iter().for_each(|cells| cells.fill(0));
         }
-        (0..self.width() as u16).for_each(|bucket| {
+        (0..self.width() as u32).for_each(|bucket| {
             self.exemplars.remove(&(place as u32, bucket));
         });
         tell_row_again(&mut self.rows[place]);
@@ -583,7 +611,7 @@ fn split(total: u64) -> (i64, u64) {
 }
 
 /// Adds to `deltas` what a sum moved by.
-fn take_sum(field: u16, taken: &mut u64, is: f64, deltas: &mut Vec<Delta>) {
+fn take_sum(field: u32, taken: &mut u64, is: f64, deltas: &mut Vec<Delta>) {
     let was = f64::from_bits(*taken);
     if !is.is_finite() {
         // Told once: what is not finite stays so.

@@ -1,14 +1,17 @@
 //! What a store holds, as a scrape shows it.
 
+use super::buckets::NATIVE;
 use super::contents::{Contents, FamilyContents, Owned, Row};
 use super::description;
 use super::notes;
 use super::rows::{FRACTIONS, NOT_FINITE, unmark};
 use super::store::Amount;
 use crate::backend::Visit;
+use crate::engine::NATIVE_EXEMPLARS;
 use crate::labels::{Frame, Labels, is_canonical, push_pair};
+use crate::native::{self, Buckets};
 use crate::own_metrics::OwnMetrics;
-use crate::visit::{Exemplar, FamilyDesc, GaugeMode, Kind, Number, Stop, Value, Visitor};
+use crate::visit::{Exemplar, FamilyDesc, GaugeMode, Kind, Native, Number, Stop, Value, Visitor};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -52,9 +55,9 @@ struct FamilyShown<'a> {
     frame: Frame,
     /// What undoes the order in which all processes write the values.
     order: Option<Vec<usize>>,
-    late: HashMap<u32, Vec<(u16, Amount)>>,
+    late: HashMap<u32, Vec<(u32, Amount)>>,
     owned: HashMap<u32, Vec<&'a Owned>>,
-    notes: HashMap<u32, Vec<(u16, &'a [u8])>>,
+    notes: HashMap<u32, Vec<(u32, &'a [u8])>>,
     client_label: &'a str,
 }
 
@@ -64,15 +67,22 @@ struct Numbers {
     usual: Vec<Amount>,
     fractions: f64,
     markers: i64,
+    /// The buckets of a native histogram, by their numbers.
+    native: Vec<(u32, u64)>,
 }
 
 impl Numbers {
-    fn add(&mut self, field: u16, amount: Amount) {
+    fn add(&mut self, field: u32, amount: Amount) {
         match field {
             FRACTIONS => self.fractions += amount.as_f64(),
             NOT_FINITE => {
                 if let Amount::Int(markers) = amount {
                     self.markers = self.markers.saturating_add(markers);
+                }
+            }
+            NATIVE.. => {
+                if let Amount::Int(count @ 1..) = amount {
+                    self.native.push((field - NATIVE, count as u64));
                 }
             }
             field => {
@@ -99,6 +109,18 @@ impl Numbers {
             Some(Amount::Float(n)) => *n as i64,
             None => 0,
         }
+    }
+
+    /// The buckets of a native histogram that is declared so, however narrow those were that others told.
+    fn buckets(&self, declared: Native) -> Buckets {
+        let mut buckets = Buckets::default();
+        buckets.clear(declared.schema);
+        for (number, count) in &self.native {
+            let (schema, key) = native::of_number(*number);
+            buckets.add(schema, [(key, *count)]);
+        }
+        buckets.limit(declared.max_buckets.into());
+        buckets
     }
 
     fn count(&self, field: usize) -> u64 {
@@ -143,6 +165,7 @@ impl<'a> FamilyShown<'a> {
         let (mut key, mut padded, mut text) = (String::new(), Vec::new(), Vec::new());
         for (at, row) in (0..).zip(&self.contents.series) {
             numbers.usual.clear();
+            numbers.native.clear();
             (numbers.fractions, numbers.markers) = (0.0, 0);
             let here = row.first..row.first + row.count as usize;
             for (field, amount) in self.contents.numbers.get(here).unwrap_or_default() {
@@ -199,12 +222,36 @@ impl<'a> FamilyShown<'a> {
         let identity = &self.desc.identity;
         let created = Some(row.created);
         let labels = Labels::from_canonical(labels);
-        let note = |field: u16| -> Option<Exemplar<'_>> {
+        let note = |field: u32| -> Option<Exemplar<'_>> {
             let (_, text) = self.notes.get(&at)?.iter().find(|(of, _)| *of == field)?;
             notes::exemplar(text)
         };
         let (counts, exemplars, active): (Vec<u64>, Vec<_>, Vec<bool>);
+        let (some_exemplars, mut positive, mut negative): (Vec<_>, _, _);
         let value = match identity.kind {
+            Kind::Histogram if identity.native.is_some() => {
+                let declared = identity.native.unwrap_or_default();
+                let buckets = numbers.buckets(declared);
+                (positive, negative) = (Vec::new(), Vec::new());
+                buckets.split(&mut positive, &mut negative);
+                some_exemplars = if self.notes.contains_key(&at) {
+                    (0..NATIVE_EXEMPLARS as u32).filter_map(note).collect()
+                } else {
+                    Vec::new()
+                };
+                let (zero, others) = (numbers.count(0), numbers.count(1));
+                Value::NativeHistogram {
+                    schema: buckets.schema(),
+                    zero_threshold: declared.zero_threshold,
+                    zero_count: zero,
+                    count: zero.saturating_add(others).saturating_add(buckets.total()),
+                    sum: unmark(numbers.float(2), numbers.markers),
+                    positive: &positive,
+                    negative: &negative,
+                    created,
+                    exemplars: &some_exemplars,
+                }
+            }
             Kind::Counter => {
                 let (whole, fractions) =
                     (numbers.count(0), unmark(numbers.fractions, numbers.markers));
@@ -227,7 +274,7 @@ impl<'a> FamilyShown<'a> {
                 let buckets = identity.buckets.len() + 1;
                 counts = (0..buckets).map(|bucket| numbers.count(bucket)).collect();
                 exemplars = if self.notes.contains_key(&at) {
-                    (0..buckets as u16).map(note).collect()
+                    (0..buckets as u32).map(note).collect()
                 } else {
                     Vec::new()
                 };

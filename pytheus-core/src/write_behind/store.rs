@@ -152,18 +152,19 @@ pub struct Shape {
 }
 
 /// Fields from here on are those that few series have, one by one: the fractions that a counter was
-/// increased by, what became of a sum that is no number any more.
-pub const RARE: u16 = 0x8000;
+/// increased by, what became of a sum that is no number any more, and each bucket of a native histogram,
+/// of which a series may have hundreds. All fields are below 2²⁶.
+pub const RARE: u32 = 0x8000;
 
 impl Shape {
     /// How many fields every series has; they are numbered from 0.
-    pub fn usual(self) -> u16 {
-        self.ints + self.floats
+    pub fn usual(self) -> u32 {
+        u32::from(self.ints) + u32::from(self.floats)
     }
 
     /// Whether a field that every series has is an [`Amount::Int`].
-    pub fn is_int(self, field: u16) -> bool {
-        field < self.ints
+    pub fn is_int(self, field: u32) -> bool {
+        field < u32::from(self.ints)
     }
 }
 
@@ -254,7 +255,7 @@ pub enum Change<'a> {
         /// The series.
         series: Series<'a>,
         /// Which of its numbers.
-        field: u16,
+        field: u32,
         /// How much: finite, and of the same variant every time.
         amount: Amount,
     },
@@ -263,7 +264,7 @@ pub enum Change<'a> {
         /// The series.
         series: Series<'a>,
         /// Which of its numbers.
-        field: u16,
+        field: u32,
         /// Whose.
         owner: Owner,
         /// The number; any float here, of the same variant every time.
@@ -277,7 +278,7 @@ pub enum Change<'a> {
         /// The series.
         series: Series<'a>,
         /// Which of its texts.
-        field: u16,
+        field: u32,
         /// The text: opaque bytes.
         text: &'a [u8],
     },

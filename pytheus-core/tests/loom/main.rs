@@ -68,6 +68,7 @@ mod claims;
 mod growth;
 mod holders;
 mod leases;
+mod native;
 mod observations;
 mod pins;
 mod table;

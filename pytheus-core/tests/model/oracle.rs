@@ -351,7 +351,8 @@ fn agree(first: &Decl, asked: &Decl) -> Result<(), &'static str> {
         return Err("labels");
     }
     if first.kind == Kind::Histogram && first.buckets != asked.buckets {
-        return Err("buckets");
+        let is_native = first.buckets.is_empty() || asked.buckets.is_empty();
+        return Err(if is_native { "native buckets" } else { "buckets" });
     }
     Ok(())
 }

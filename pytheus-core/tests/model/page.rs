@@ -62,6 +62,9 @@ impl Visitor for Reader {
             Value::Histogram { counts, sum, .. } => {
                 Reading { total: sum, counts: counts.to_vec(), ..Reading::default() }
             }
+            Value::NativeHistogram { count, sum, .. } => {
+                Reading { total: sum, counts: vec![count], ..Reading::default() }
+            }
             Value::StateSet { active } => Reading { states: active.to_vec(), ..Reading::default() },
             Value::Info => Reading::default(),
             ref other => panic!("{other:?} is shown by no metric"),

@@ -2,7 +2,7 @@
 
 use super::thing::{DEFAULTS, Decl, EXPIRY_SECONDS, STATES, Shape, Update, Values, Way};
 use pytheus_core::{
-    Bare, Counter, Family, FamilyBuilder, Gauge, Histogram, Info, Kind, LabelSet, Metric,
+    Bare, Counter, Family, FamilyBuilder, Gauge, Histogram, Info, Kind, LabelSet, Metric, Native,
     OpenFamily, Partial, RegisterError, Registry, StateSet, Summary, TypedFamily, UpDownCounter,
 };
 use std::sync::Arc;
@@ -135,7 +135,13 @@ tested!(
 );
 tested!(
     Histogram,
-    |registry, decl| registry.histogram(decl.name, decl.help).buckets(decl.buckets.iter().copied()),
+    |registry, decl| {
+        let histogram = registry.histogram(decl.name, decl.help);
+        match decl.buckets {
+            [] => histogram.native(Native::default()),
+            bounds => histogram.buckets(bounds.iter().copied()),
+        }
+    },
     |histogram, update| histogram.observe(update.observed()),
     |histogram| histogram.get().expect("memory reads back")
 );

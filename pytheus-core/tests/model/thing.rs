@@ -17,7 +17,8 @@ pub(crate) const KINDS: [Kind; 7] = [
 ];
 /// Quarters are added exactly, in any order.
 pub(crate) const AMOUNTS: [f64; 4] = [0.25, 1.0, 3.0, 100.0];
-pub(crate) const BUCKETS: [&[f64]; 2] = [&[0.5, 3.0], &[1.0]];
+/// The last one stands for a native histogram, which has none.
+pub(crate) const BUCKETS: [&[f64]; 3] = [&[0.5, 3.0], &[1.0], &[]];
 pub(crate) const STATES: [&str; 2] = ["on", "off"];
 pub(crate) const EXPIRY_SECONDS: u64 = 10;
 /// The second one would be two labels if separators could be forged.
@@ -91,7 +92,7 @@ pub(crate) enum Change {
     Defaults(usize),
     Cap(u32),
     Expires,
-    Buckets,
+    Buckets(&'static [f64]),
 }
 
 impl Change {
@@ -105,7 +106,7 @@ impl Change {
             Self::Defaults(defaults) => decl.defaults = *defaults,
             Self::Cap(cap) => decl.cap = *cap,
             Self::Expires => decl.expires = !decl.expires,
-            Self::Buckets => decl.buckets = BUCKETS[1],
+            Self::Buckets(buckets) => decl.buckets = buckets,
         }
         decl
     }
@@ -196,8 +197,8 @@ pub(crate) fn case(ops: std::ops::Range<usize>) -> impl Strategy<Value = Case> {
 }
 
 fn decl(name: &'static str) -> impl Strategy<Value = Decl> {
-    (kind(), shape(), 0..3_usize, cap(), any::<bool>()).prop_map(
-        move |(kind, labels, defaults, cap, expires)| Decl {
+    (kind(), shape(), 0..3_usize, cap(), any::<(bool, bool)>()).prop_map(
+        move |(kind, labels, defaults, cap, (expires, is_native))| Decl {
             name,
             help: HELP[0],
             kind,
@@ -205,7 +206,7 @@ fn decl(name: &'static str) -> impl Strategy<Value = Decl> {
             defaults,
             cap,
             expires,
-            buckets: BUCKETS[0],
+            buckets: BUCKETS[if is_native { 2 } else { 0 }],
         },
     )
 }
@@ -232,7 +233,8 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (0..3_usize).prop_map(Change::Defaults),
         1 => cap().prop_map(Change::Cap),
         1 => Just(Change::Expires),
-        1 => Just(Change::Buckets),
+        1 => Just(Change::Buckets(BUCKETS[1])),
+        1 => Just(Change::Buckets(BUCKETS[2])),
     ]
 }
 

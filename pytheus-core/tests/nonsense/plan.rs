@@ -1,7 +1,7 @@
 //! What is asked for, made up at random.
 
 use proptest::prelude::*;
-use pytheus_core::{exponential_buckets, linear_buckets};
+use pytheus_core::{Native, exponential_buckets, linear_buckets};
 
 /// Any text: fine, reserved, odd, or far too long.
 pub(crate) fn text() -> impl Strategy<Value = String> {
@@ -45,6 +45,8 @@ pub(crate) enum Bounds {
     Exponential(f64, f64, usize),
     /// An iterator that never ends.
     Endless(f64),
+    /// None: they find themselves.
+    Native(Native),
 }
 
 impl Bounds {
@@ -53,7 +55,7 @@ impl Bounds {
             Self::These(bounds) => Some(bounds.clone()),
             Self::Linear(start, width, count) => Some(linear_buckets(*start, *width, *count)),
             Self::Exponential(start, by, count) => Some(exponential_buckets(*start, *by, *count)),
-            Self::Default | Self::Endless(_) => None,
+            Self::Default | Self::Endless(_) | Self::Native(_) => None,
         }
     }
 }
@@ -75,7 +77,17 @@ fn bounds() -> impl Strategy<Value = Bounds> {
         2 => (float(), float(), count()).prop_map(|(a, b, n)| Bounds::Linear(a, b, n)),
         2 => (float(), float(), count()).prop_map(|(a, b, n)| Bounds::Exponential(a, b, n)),
         1 => float().prop_map(Bounds::Endless),
+        2 => native().prop_map(Bounds::Native),
     ]
+}
+
+fn native() -> impl Strategy<Value = Native> {
+    let schema = prop_oneof![4 => -4..=8_i8, 1 => any::<i8>()];
+    let most = prop_oneof![4 => 8..20_u16, 1 => any::<u16>()];
+    let zero = prop_oneof![2 => Just(0.0), 2 => float()];
+    (schema, most, zero).prop_map(|(schema, most, zero)| {
+        Native::default().schema(schema).max_buckets(most).zero_threshold(zero)
+    })
 }
 
 #[derive(Debug, Clone)]

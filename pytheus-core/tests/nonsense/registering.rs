@@ -33,6 +33,7 @@ pub(crate) fn carry_out(registry: &Registry, plan: &Plan) -> Result<(), Register
             shaped(
                 match (&plan.bounds, plan.bounds.finite()) {
                     (_, Some(bounds)) => builder.buckets(bounds),
+                    (Bounds::Native(native), _) => builder.native(*native),
                     (Bounds::Endless(bound), _) => builder.buckets(std::iter::repeat(*bound)),
                     _ => builder,
                 },

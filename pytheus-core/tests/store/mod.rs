@@ -55,11 +55,11 @@ pub(crate) struct State {
 #[derive(Clone, Default)]
 struct Row {
     created: Option<SystemTime>,
-    numbers: BTreeMap<u16, Amount>,
+    numbers: BTreeMap<u32, Amount>,
     /// When a number was set last.
-    set_at: BTreeMap<u16, Duration>,
-    owned: BTreeMap<(u128, u16), Owned>,
-    notes: BTreeMap<u16, Vec<u8>>,
+    set_at: BTreeMap<u32, Duration>,
+    owned: BTreeMap<(u128, u32), Owned>,
+    notes: BTreeMap<u32, Vec<u8>>,
 }
 
 #[derive(Clone)]
@@ -161,7 +161,7 @@ impl Server {
     }
 
     /// A number that it holds, 0 if it does not.
-    pub(crate) fn number(&self, family: &str, labels: &str, field: u16) -> f64 {
+    pub(crate) fn number(&self, family: &str, labels: &str, field: u32) -> f64 {
         self.state(|state| {
             let row = state.series.get(&(family.to_owned(), labels.to_owned()));
             row.and_then(|row| row.numbers.get(&field)).map_or(0.0, |amount| amount.as_f64())

@@ -1,6 +1,7 @@
 //! One writer's private copy of the cells, and the protocols on it.
 //!
 //! - [`notes`]: updates of two cells that are never half visible, and their repair.
+//! - [`native`]: histograms whose buckets find their own places, and are halved where they find none.
 //! - [`owner`]: who may write, and how a stripe changes hands.
 //! - [`claims`]: which processes hold a run of cells.
 //! - [`holders`]: who holds a run of cells, counted without contention.
@@ -10,6 +11,7 @@
 
 pub(super) mod claims;
 pub(super) mod holders;
+pub(super) mod native;
 mod notes;
 mod owner;
 pub(super) mod pins;
