@@ -126,8 +126,13 @@ impl<'a> Plan<'a> {
         plan
     }
 
+    /// That of the series that was named last.
     fn group(&mut self) -> &mut Group {
-        self.groups.last_mut().expect("a series was named")
+        if self.groups.is_empty() {
+            self.groups.push(Group { change: 0, ints: 0, floats: 0 });
+        }
+        let last = self.groups.len() - 1;
+        &mut self.groups[last]
     }
 
     fn group_is_refused(&self) -> bool {

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 const FIRST_LEASE: Duration = Duration::from_secs(60);
 /// In how many shards the keys of a cluster are unless somebody says otherwise.
 const SHARDS_OF_A_CLUSTER: u32 = 16;
+/// More than can be configured: whoever is newer may allow more.
 const MOST_SHARDS: u32 = 4096;
 /// So many calls look for series that have expired, at a time.
 const EXPIRIES: usize = 10;
@@ -59,7 +60,8 @@ impl std::fmt::Debug for RedisStore {
 }
 
 impl RedisStore {
-    /// Connects to the server at `location`, a URL without its query, and says into how many shards the keys are cut if nobody has.
+    /// Connects to the server at `location`, a URL without its query, and says into how many shards the
+    /// keys are cut if nobody has.
     ///
     /// # Errors
     ///

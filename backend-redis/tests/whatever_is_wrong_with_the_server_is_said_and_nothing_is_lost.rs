@@ -115,7 +115,7 @@ fn exemplar(registry: &Registry) -> Option<String> {
         fn series(&mut self, _: Labels<'_>, value: &Value<'_>) -> Result<(), Stop> {
             if let Value::Histogram { exemplars, .. } = value {
                 let exemplar = exemplars.iter().flatten().next();
-                self.0 = exemplar.and_then(|e| e.labels.get("trace").map(|trace| trace.into()));
+                self.0 = exemplar.and_then(|e| e.labels.get("trace").map(Into::into));
             }
             Ok(())
         }

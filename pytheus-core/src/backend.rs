@@ -23,8 +23,8 @@
 //!
 //! ## A table in a database
 //!
-//! For SQLite, PostgreSQL, LMDB and their kin: whatever keeps rows by a key, in transactions that do not
-//! meddle with one another. The engine keeps what this process counts; a thread of its own writes what
+//! For SQLite, PostgreSQL and their kin: whatever keeps rows by a key, in transactions that do not meddle
+//! with one another. (Where keys have to be short, see [`Key::labels`](crate::write_behind::Key::labels).) The engine keeps what this process counts; a thread of its own writes what
 //! changed into the table, every few seconds, when somebody flushes, and at a scrape, which then shows
 //! what the table holds: everybody's numbers. Updates never wait for the database. While it is away they
 //! go on, and each series has one difference to be written when it is back.

@@ -52,12 +52,12 @@ pub enum RegisterError {
         /// The labels there are.
         declared: Vec<String>,
     },
-    /// The bucket bounds of a histogram are not usable.
+    /// The bucket bounds of a histogram, or what its native buckets were to be like, are not usable.
     #[error("buckets of {family:?} are not valid: {reason}")]
     Buckets {
         /// The family.
         family: String,
-        /// The offending bound and what is allowed.
+        /// The offending bound or option and what is allowed.
         reason: String,
     },
     /// The states of a state set are not usable.

@@ -1,8 +1,8 @@
 //! Application metrics, wherever they are kept.
 //!
-//! The instrumentation code is the same whatever the backend, which the configuration names: today
-//! `local:`, the memory of this process, or a scheme of yours. An update is a store to memory: it does
-//! no I/O, takes no lock and cannot fail.
+//! The instrumentation code is the same whatever the backend, which the configuration names: the
+//! memory of this process (`local:`), of a host (`shm:`), a Redis server (`redis:`), or a scheme of yours.
+//! An update is a store to memory: it does no I/O, takes no lock and cannot fail.
 //!
 //! This crate is the front door: it turns a configuration into a backend ([`connect`],
 //! [`connect_env`], [`BackendSettings`]), keeps the global registry ([`init`], [`global`]) with the

@@ -1,5 +1,5 @@
 //! A server of its own for each test.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, reason = "not every test needs all of it")]
 
 use pytheus_backend_redis::{RedisConfig, RedisStore};
 use pytheus_core::write_behind::{

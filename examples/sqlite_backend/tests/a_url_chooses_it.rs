@@ -32,6 +32,8 @@ fn mistakes_are_errors_that_say_what_is_allowed() {
     assert!(error.contains(r#""interval""#) && error.contains(r#""on_conflict""#), "{error}");
     let error = pytheus::connect("sqlite:///tmp/m.db?interval=0s").unwrap_err().to_string();
     assert!(error.ends_with("interval is 0ns, and has to be 1ms or more"), "{error}");
+    let error = pytheus::connect("sqlite:///tmp/m.db?interval=5m").unwrap_err().to_string();
+    assert!(error.contains("lease is 60s") && error.contains("the interval of 300s"), "{error}");
     for location in ["sqlite:", "sqlite://", "sqlite:shop.db", "sqlite://shop.db", "sqlite:///srv/"]
     {
         let error = pytheus::connect(location).unwrap_err();

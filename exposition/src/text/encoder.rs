@@ -19,6 +19,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 ///
 /// - State sets and infos are written as gauges, unknown families as `untyped`; an info's name ends
 ///   in `_info`. Units, exemplars and created timestamps are left out.
+/// - Native histograms are written as their count, their sum and the bucket `+Inf`.
 /// - Names outside the legacy character set are escaped by the
 ///   [`underscores`](https://prometheus.io/docs/instrumenting/escaping_schemes/) scheme: every other
 ///   character becomes `_`, and of the underscores at the start of a label name one is kept. Labels of

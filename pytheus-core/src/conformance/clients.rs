@@ -406,7 +406,11 @@ pub fn who_closes_takes_its_live_gauges(subject: &Clients) {
 macro_rules! conformance_of_clients {
     ($open:expr $(,)?) => {
         mod conformance_of_clients {
-            #[allow(unused_imports, clippy::wildcard_imports)]
+            #[allow(
+                unused_imports,
+                clippy::wildcard_imports,
+                reason = "what the caller imported"
+            )]
             use super::*;
 
             fn subject() -> $crate::conformance::Clients {

@@ -12,7 +12,7 @@
 macro_rules! conformance {
     (open: $open:expr $(, traits: [$($trait:ident),* $(,)?])? $(,)?) => {
         mod conformance {
-            #[allow(unused_imports, clippy::wildcard_imports)]
+            #[allow(unused_imports, clippy::wildcard_imports, reason = "what the caller imported")]
             use super::*;
 
             fn subject() -> $crate::conformance::Subject {

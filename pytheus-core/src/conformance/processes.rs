@@ -172,7 +172,7 @@ pub fn a_killed_process_loses_nothing_that_it_flushed(subject: &Clients) {
 macro_rules! conformance_of_processes {
     (store: $store:expr, open: $open:expr $(, traits: [$($trait:ident),* $(,)?])? $(,)?) => {
         mod conformance_of_processes {
-            #[allow(unused_imports, clippy::wildcard_imports)]
+            #[allow(unused_imports, clippy::wildcard_imports, reason = "what the caller imported")]
             use super::*;
 
             /// That there are these traits.

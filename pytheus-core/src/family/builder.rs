@@ -349,6 +349,9 @@ impl<S> FamilyBuilder<'_, Histogram, S> {
 
     /// Makes it a native histogram, whose buckets find themselves: none are declared.
     ///
+    /// Registration fails with [`Buckets`](crate::RegisterError::Buckets) if a field of `native` is out of
+    /// its [range](Native), or bounds are declared as well.
+    ///
     /// What a format has no place for, it does not show: text 0.0.4 shows the count, the sum and the
     /// bucket `+Inf`. So do backends with [cells of their own](crate::cells).
     ///

@@ -17,8 +17,9 @@ use std::time::{Duration, SystemTime};
 ///
 /// A [native](crate::FamilyBuilder::native) one has no bounds to be chosen: its buckets choose
 /// themselves, narrow ones, as many as are needed, and are made wider when they become too many. NaN is in
-/// none of them, and counts in `_count`. An observation takes about twice as long, and a series some three
-/// KiB for each thread that observes; the one that makes the buckets wider takes a microsecond or two.
+/// none of them, and counts in `_count`. An observation takes not quite three times the instructions, and a
+/// series some three KiB for each thread that observes (and where a store is written to, four for what was
+/// told, or more); the one that makes the buckets wider takes a microsecond or two.
 /// Backends with [cells of their own](crate::cells) have no such buckets and show the count and the
 /// sum, and so does what is not exported.
 ///

@@ -74,19 +74,20 @@ impl Native {
     /// More buckets than this are a mistake.
     pub const MAX_BUCKETS: u16 = 1024;
 
-    /// The same with buckets as narrow as this to begin with.
+    /// The same with buckets as narrow as this to begin with, from -4 to 8. Checked at registration, as are
+    /// the others.
     #[must_use]
     pub const fn schema(self, schema: i8) -> Self {
         Self { schema, ..self }
     }
 
-    /// The same with at most so many buckets.
+    /// The same with at most so many buckets, from 8 to 1,024.
     #[must_use]
     pub const fn max_buckets(self, max_buckets: u16) -> Self {
         Self { max_buckets, ..self }
     }
 
-    /// The same where values up to this far from zero count as zero.
+    /// The same where values up to this far from zero count as zero: finite, not negative.
     #[must_use]
     pub const fn zero_threshold(self, zero_threshold: f64) -> Self {
         Self { zero_threshold, ..self }

@@ -31,14 +31,17 @@ pub(super) fn take_buckets(taken: &mut [u64], values: &[u64], deltas: &mut Vec<D
     taken.copy_from_slice(values);
 }
 
-/// Undoes that for a bucket that may have been narrower then.
-pub(super) fn put_back_in_bucket(taken: &mut [u64], number: u32, amount: u64) {
+/// Undoes that for a bucket that may have been narrower then; whether so much had been taken.
+pub(super) fn put_back_in_bucket(taken: &mut [u64], number: u32, amount: u64) -> bool {
     for pair in taken.as_chunks_mut::<2>().0.iter_mut().take_while(|pair| pair[0] != 0) {
         let (schema, key) = native::of_number(pair[0] as u32);
         if native::of_number(number).0 >= schema && at_schema(number, schema) == key {
-            pair[1] = pair[1].saturating_sub(amount);
+            let had = pair[1];
+            pair[1] = had.saturating_sub(amount);
+            return had >= amount;
         }
     }
+    false
 }
 
 /// The buckets among such pairs.

@@ -94,6 +94,15 @@ impl StoreConfig {
                 return Err(ConfigError::Value { origin, message });
             }
         }
+        if self.lease < 2 * self.interval {
+            let origin = format!("backend URL {location:?}");
+            let (lease, interval) = (self.lease, self.interval);
+            let message = format!(
+                "lease is {lease:?}, and has to be twice the interval of {interval:?} or more, or gauges \
+                 vanish before they are refreshed"
+            );
+            return Err(ConfigError::Value { origin, message });
+        }
         let engine = Engine::private()?.on_conflict(self.on_conflict);
         Ok(Arc::new(WriteBehind::start_in_table(engine, &location, open, self.options())?))
     }

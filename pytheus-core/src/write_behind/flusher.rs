@@ -6,7 +6,7 @@ use super::options::Unavailable;
 use super::outgoing::Answer;
 use super::own;
 use super::receipts::{MOST_SILENCE, Next};
-use super::shared::{Inbox, Shared};
+use super::shared::{Health, Inbox, Shared};
 use super::shown::Shown;
 use super::store::{Batch, Client, Position, Store};
 use super::wait::Promise;
@@ -262,7 +262,11 @@ impl<S: Store> Flusher<S> {
             } else if ledger.shards.len() != store.shards().max(1) as usize {
                 ledger.cut_anew(&self.client, store.shards());
             }
-            ledger.is_new_child(&self.client);
+            if ledger.is_new_child(&self.client) {
+                // How it went for the parent is the parent's to tell.
+                let caught_up = Some(shared.now());
+                *shared.health.lock() = Health { caught_up, ..Health::default() };
+            }
             if std::mem::replace(&mut self.was_open, true) {
                 // It has not seen what this client set before, so it could not keep that alive.
                 ledger.tell_all_again();

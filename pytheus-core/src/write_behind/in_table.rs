@@ -268,8 +268,15 @@ impl Sheet {
             keys.extend(Write::of(change, batch.client, 0.0).map(|write| write.key));
         }
         let keys: Vec<Key> = keys.into_iter().collect();
-        let rows = table.get_all(&keys)?;
-        Ok(Self { rows: keys.into_iter().zip(rows).collect(), changed: HashSet::new() })
+        // Whatever comes, each row stands for what it says itself: one too few is not taken for another.
+        let found = table.get_all(&keys)?;
+        let mut rows: HashMap<Key, Option<Row>> = keys.into_iter().map(|key| (key, None)).collect();
+        for row in found {
+            if let Some(place) = rows.get_mut(&row.key) {
+                *place = Some(row);
+            }
+        }
+        Ok(Self { rows, changed: HashSet::new() })
     }
 
     fn put(&mut self, row: Row) {

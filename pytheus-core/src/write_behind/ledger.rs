@@ -131,8 +131,15 @@ impl Ledger {
         let old = std::mem::take(&mut self.shards);
         for batch in old.iter().flat_map(|shard| &shard.in_flight).filter(|b| b.sent.is_none()) {
             for (at, deltas) in batch.series() {
-                if let Some(rows) = &mut self.families[at.family as usize] {
-                    deltas.iter().for_each(|delta| rows.put_back(at.row, at.unique, delta));
+                let rows = self.families[at.family as usize].as_mut();
+                match rows.filter(|rows| rows.row(at.row).is_some_and(|r| r.unique == at.unique)) {
+                    Some(rows) => {
+                        for delta in deltas {
+                            rows.put_back(at.row, at.unique, delta);
+                        }
+                    }
+                    // There is nothing any more that it could be put back to.
+                    None => self.totals.gaps += u64::from(!deltas.is_empty()),
                 }
             }
         }
@@ -214,6 +221,8 @@ impl Ledger {
     pub(super) fn prepare_fork(&mut self, engine: &Engine, clock: &dyn Clock) {
         /// So many series may be made between this and the fork.
         const MORE: usize = 256;
+        /// But no more than these take, where one has many numbers.
+        const MOST_BYTES: usize = 1 << 18;
 
         for (desc, family) in engine.look_at_families() {
             self.scratch.reserve(engine, &Numbers::of(&desc.identity));
@@ -222,7 +231,10 @@ impl Ledger {
             }
         }
         self.glance(clock, |_| true);
-        self.families.iter_mut().flatten().for_each(|rows| rows.reserve(MORE));
+        for rows in self.families.iter_mut().flatten() {
+            let most = MOST_BYTES / (size_of::<u64>() * rows.width().max(1));
+            rows.reserve(most.clamp(MORE / 16, MORE));
+        }
     }
 
     /// Notes what was set, while it cannot be told: among several clients, the one that was set last
@@ -264,7 +276,8 @@ impl Ledger {
         }
     }
 
-    /// Forgets what the parent had on its way. Returns whether this is a child that had not done so.
+    /// Forgets what the parent had on its way, and told about itself. Returns whether this is a child that
+    /// had not done so.
     pub(super) fn is_new_child(&mut self, client: &Client) -> bool {
         if !std::mem::take(&mut self.is_inherited) {
             return false;

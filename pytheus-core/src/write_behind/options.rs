@@ -7,6 +7,9 @@ use std::time::Duration;
 
 /// How a store is written to.
 ///
+/// Updates never wait for a store. Whoever removes series waits up to half a second, and once, if more than
+/// a thousand removals were not told yet.
+///
 /// While the store is away, what waits for it is bounded: of each series that there is, one difference;
 /// and of series that were removed or expired meanwhile, and families that were unregistered, 131,072 at
 /// a time. What is beyond that is lost, and counts in [`gaps`](super::Status::gaps).

@@ -289,7 +289,9 @@ impl Ledger {
                 // There is nothing any more that it could be put back to.
                 totals.gaps += u64::from(!is_here && !deltas.is_empty());
                 rows.put_back_touch(at.row, at.unique);
-                deltas.iter().for_each(|delta: &Delta| rows.put_back(at.row, at.unique, delta));
+                for delta in deltas {
+                    rows.put_back(at.row, at.unique, delta);
+                }
             }
         });
         self.shards[shard].send_instead(left);

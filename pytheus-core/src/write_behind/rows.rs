@@ -448,11 +448,12 @@ impl FamilyRows {
         }
     }
 
-    /// Undoes [`take`](Self::take) of one change, because the store would not have it.
-    pub(super) fn put_back(&mut self, place: u32, unique: u64, delta: &Delta) {
+    /// Undoes [`take`](Self::take) of one change, because the store would not have it. Whether a bucket of
+    /// a native histogram had so much taken, if it is about one.
+    pub(super) fn put_back(&mut self, place: u32, unique: u64, delta: &Delta) -> bool {
         let width = self.width();
         let Some(row) = self.rows.get_mut(place as usize).filter(|row| row.unique == unique) else {
-            return;
+            return true;
         };
         let at = |told: Told| self.told.iter().position(|other| *other == told);
         let first = place as usize * width;
@@ -467,7 +468,7 @@ impl FamilyRows {
             }
             Delta::Add(field @ NATIVE.., Amount::Int(amount)) => {
                 let taken = &mut self.taken[first + BEFORE_BUCKETS..first + width];
-                put_back_in_bucket(taken, field - NATIVE, amount as u64);
+                return put_back_in_bucket(taken, field - NATIVE, amount as u64);
             }
             Delta::Add(field, Amount::Int(amount)) => {
                 if let Some(place) = at(Told::Whole(field)) {
@@ -487,6 +488,7 @@ impl FamilyRows {
                 self.exemplars.remove(&(place, field));
             }
         }
+        true
     }
 
     /// The store has lost all that this client told, which is to be told again; if it `is_empty`, with
@@ -553,14 +555,17 @@ impl FamilyRows {
         let cells = at * self.width()..(at + 1) * self.width();
         let taken: Box<[u64]> = self.taken(at).into();
         let unique = self.rows[at].unique;
+        let mut had_all = true;
         for delta in later.iter().filter(|delta| matches!(delta, Delta::Add(..))) {
-            self.put_back(place, unique, delta);
+            had_all &= self.put_back(place, unique, delta);
         }
         // If more is on its way than was taken, all of it is told anew already.
         let is_new =
             |(told, (is, was)): (&Told, (&u64, &u64))| matches!(told, Told::Whole(_)) && is > was;
         let is_signed = self.desc.identity.kind == Kind::UpDownCounter;
-        if !is_signed && self.told.iter().zip(self.taken(at).iter().zip(&taken)).any(is_new) {
+        if !had_all
+            || !is_signed && self.told.iter().zip(self.taken(at).iter().zip(&taken)).any(is_new)
+        {
             self.taken_mut(at).fill(0);
         }
         let counted = self.taken(at).to_vec();

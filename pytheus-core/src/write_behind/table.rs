@@ -35,7 +35,7 @@ pub trait Table: Send + Sized + 'static {
     /// What goes wrong in the database.
     type Error: Into<Box<dyn Error + Send + Sync>>;
 
-    /// Begins a transaction in which rows may be written: waits for whoever is in one and takes the lock,
+    /// Begins a transaction in which rows may be written (a scrape reads in one, too): waits for whoever is in one and takes the lock,
     /// as with `BEGIN IMMEDIATE` in SQLite, or `LOCK TABLE` in PostgreSQL. A database that has those fail
     /// instead which met is fine, too: what failed is tried again.
     ///
@@ -104,14 +104,15 @@ pub trait Table: Send + Sized + 'static {
         Ok(since_1970(SystemTime::now()))
     }
 
-    /// The rows with these keys, if there are any, in the same order. Override it where that takes one
-    /// round trip: it is called once for each batch, with up to a few hundred keys.
+    /// Those of the rows with these keys that there are, in any order. Override it where that takes one
+    /// round trip: it is called once for each batch, mostly with a few hundred keys, and with thousands if
+    /// a histogram has that many buckets, where databases bound how many a statement may name.
     ///
     /// # Errors
     ///
     /// As for [`get`](Self::get).
-    fn get_all(&mut self, keys: &[Key]) -> Result<Vec<Option<Row>>, Self::Error> {
-        keys.iter().map(|key| self.get(key)).collect()
+    fn get_all(&mut self, keys: &[Key]) -> Result<Vec<Row>, Self::Error> {
+        keys.iter().filter_map(|key| self.get(key).transpose()).collect()
     }
 
     /// Puts all of these rows, which have different keys. Override it where that takes one round trip.
@@ -140,15 +141,19 @@ pub trait Table: Send + Sized + 'static {
 pub struct Key {
     /// The family's name; empty for what is not a family's.
     pub family: String,
-    /// What tells a series from others of the family. Text of any kind, with line ends in it.
+    /// What tells a series from others of the family; of a description, the family's name. Up to 64 KiB of
+    /// text of any kind, with line ends in it, and NUL if a label has one. All of it must come back: where
+    /// a key cannot be that, as in PostgreSQL's indexes and `text`, let a hash be the key and keep the
+    /// bytes beside it. A row that is an error is taken for a database that is away, and its batch comes
+    /// again and again.
     pub labels: String,
     /// To whom it belongs: nobody alone if it is empty, otherwise letters, digits and colons.
     pub owner: String,
-    /// Which of the numbers of the series. Not negative.
+    /// Which of the numbers of the series, from 0 to 2²⁶.
     pub field: i64,
 }
 
-/// A row of a [`Table`].
+/// A row of a [`Table`]. These are all fields there will be: a schema depends on them.
 ///
 /// # Examples
 ///
@@ -169,7 +174,7 @@ pub struct Row {
     pub key: Key,
     /// What people call the owner; empty if there is none.
     pub name: String,
-    /// When its series was made, in seconds since 1970.
+    /// When its series was made, in seconds since 1970; 0 if it is no series'.
     pub created: f64,
     /// When it was set, or until when it counts, in seconds since 1970; 0 if it was only added to.
     pub at: f64,

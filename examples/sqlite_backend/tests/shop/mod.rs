@@ -11,6 +11,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// How long what belongs to a client outlives it, at the least.
+const LEASE: Duration = Duration::from_secs(60);
+
 /// A place for a database.
 pub(crate) struct Shop(TempDir);
 
@@ -59,6 +62,7 @@ pub(crate) fn location() -> Option<String> {
 pub(crate) fn open(location: &str, interval: Duration, on_conflict: OnConflict) -> Registry {
     let mut config = SqliteConfig::default();
     (config.0.interval, config.0.on_conflict) = (interval, on_conflict);
+    config.0.lease = LEASE.max(2 * interval);
     Registry::new(config.connect(location).expect("a database"))
 }
 
