@@ -207,6 +207,20 @@ fn a_forked_child_tells_the_store_on_its_own() {
     assert_eq!(here().number("set", "", 0), 4.0);
     assert_eq!(metrics.registry.value("added", []).unwrap(), Some(forks));
 
+    // What went wrong for the parent is not told of the child.
+    here().trouble(|trouble| trouble.is_away = true);
+    metrics.registry.flush_blocking().expect_err("the server is away");
+    let told = in_child(|| {
+        begin_here();
+        calm.inc();
+        flush(&metrics)?;
+        let pid = std::process::id().to_string();
+        let failures = metrics.registry.value("pytheus_store_failures_total", [("pid", &*pid)]);
+        check("failures", failures.map_err(|error| error.to_string())?.unwrap_or(-1.0), 0.0)
+    });
+    assert_eq!(told, "");
+    here().trouble(|trouble| trouble.is_away = false);
+
     // One that becomes another program counts nothing, and its parent goes on.
     calm.inc();
     let status = std::process::Command::new("true").status().unwrap();
