@@ -7,6 +7,7 @@ mod buckets;
 mod config;
 mod contents;
 mod description;
+mod events;
 mod flusher;
 mod in_table;
 mod ledger;
@@ -21,7 +22,9 @@ mod rows;
 mod shared;
 mod shown;
 mod store;
+mod sums;
 mod table;
+mod telling;
 mod wait;
 
 pub use backend::WriteBehind;

@@ -1,6 +1,7 @@
 //! What the application's threads, the flusher and a forked child have in common.
 
-use super::ledger::{Event, Ledger, Totals};
+use super::events::Event;
+use super::ledger::{Ledger, Totals};
 use super::options::Options;
 use super::wait::{Promise, promise};
 use crate::backend::Collection;
