@@ -126,10 +126,17 @@ pub(super) fn of_commands(
     key: &[u8],
     commands: &Pipeline,
 ) -> BackendError {
-    if let Some(redis::Arg::Simple(name)) =
-        commands.cmd_iter().next().and_then(|command| command.args_iter().next())
-        && error.kind == TimedOut
-    {
+    let Some(command) = commands.cmd_iter().next().filter(|_| error.kind == TimedOut) else {
+        return error;
+    };
+    let word = |at| match command.args_iter().nth(at) {
+        Some(redis::Arg::Simple(word)) => Some(word),
+        _ => None,
+    };
+    if let Some(name) = word(0) {
+        // Of a script, the number of its keys stands before the first.
+        let is_script = [&b"EVALSHA"[..], b"EVAL"].contains(&name);
+        let key = word(if is_script { 3 } else { 1 }).unwrap_or(key);
         let (name, key) = (String::from_utf8_lossy(name), String::from_utf8_lossy(key));
         error.message = format!("{}, for {name} on {key:?}", error.message);
     }
