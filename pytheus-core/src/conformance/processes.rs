@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Instant;
 
 /// A gauge that is shown for each process has a series for each, with the number of the process in its
-/// label.
+/// label. As the others here, for [`Clients::in_processes`] alone.
 pub fn a_gauge_of_each_process_tells_them_apart(subject: &Clients) {
     const MODES: [(&str, GaugeMode); 2] =
         [("all", GaugeMode::All), ("live_all", GaugeMode::LiveAll)];

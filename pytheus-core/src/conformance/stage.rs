@@ -67,7 +67,8 @@ pub(super) enum Step {
 }
 
 impl Clients {
-    /// `open` makes a new, empty store at every call and opens it twice.
+    /// `open` makes a new, empty store at every call and opens it twice. Not for the behaviours of
+    /// [`processes`](super::processes), which need [`in_processes`](Self::in_processes).
     pub fn new<B: Backend>(open: impl Fn() -> (B, B) + Send + Sync + 'static) -> Self {
         Self(Kind::Here(Box::new(move || {
             let (one, other) = open();
@@ -78,7 +79,9 @@ impl Clients {
     /// `store` makes a new, empty store at every call, and says where it is; what comes with that is kept
     /// until the behaviour is over. `open` opens it, in this process and in another one: this program is
     /// started again to run the test named `test` alone, the full name with its modules, which must do
-    /// the same there as here.
+    /// the same there as here. It takes the standard test harness, whose options `--exact` and
+    /// `--nocapture` it uses; what the two have to say goes through the other one's standard input and
+    /// output.
     ///
     /// [`conformance_of_processes!`](crate::conformance_of_processes!) makes such tests.
     pub fn in_processes<B: Backend, G: 'static>(
