@@ -110,7 +110,9 @@ impl<'a> Plan<'a> {
             }
             match place(shard, places, series, missing) {
                 Ok(Some(place)) => {
-                    if plan.group().change == index && shard.touch(places, series.id) {
+                    if plan.groups.last().is_some_and(|g| g.change == index)
+                        && shard.touch(places, series.id)
+                    {
                         let what =
                             What::Touch { cell: place.cell + layout::cells_of(series.shape) };
                         plan.others.push(Other { group: plan.groups.len() - 1, what });
@@ -126,13 +128,12 @@ impl<'a> Plan<'a> {
         plan
     }
 
-    /// That of the series that was named last.
-    fn group(&mut self) -> &mut Group {
-        if self.groups.is_empty() {
-            self.groups.push(Group { change: 0, ints: 0, floats: 0 });
+    /// Notes so many more integers and floats of the series that was named last.
+    fn count(&mut self, ints: u16, floats: u16) {
+        if let Some(last) = self.groups.last_mut() {
+            last.ints += ints;
+            last.floats += floats;
         }
-        let last = self.groups.len() - 1;
-        &mut self.groups[last]
     }
 
     fn group_is_refused(&self) -> bool {
@@ -167,18 +168,18 @@ impl<'a> Plan<'a> {
                     // What cannot be taken back at once is added in halves.
                     Amount::Int(i64::MIN) => {
                         self.ints.extend([(cell, i64::MIN / 2); 2]);
-                        self.group().ints += 2;
+                        self.count(2, 0);
                     }
                     Amount::Int(amount) => {
                         self.ints.push((cell, amount));
-                        self.group().ints += 1;
+                        self.count(1, 0);
                     }
                     Amount::Float(amount) if !amount.is_finite() => {
                         return Err(Refusal::Other(format!("{amount} cannot be added")));
                     }
                     Amount::Float(amount) => {
                         self.floats.push((cell, amount));
-                        self.group().floats += 1;
+                        self.count(0, 1);
                     }
                 }
             }

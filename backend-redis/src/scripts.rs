@@ -1,6 +1,6 @@
 //! The scripts, and how they are called.
 
-use crate::connection::Connection;
+use crate::connection::{Connection, name_and_key};
 use crate::errors::{makes_no_sense, server_error};
 use crate::layout::Keys;
 use pytheus_core::BackendError;
@@ -112,14 +112,10 @@ pub(crate) fn plain(
 
 /// What a command is and on which key.
 fn described(command: &Cmd) -> String {
-    let mut words = command.args_iter().filter_map(|arg| match arg {
-        redis::Arg::Simple(word) => Some(String::from_utf8_lossy(word)),
-        _ => None,
-    });
-    match (words.next(), words.next()) {
-        (Some(command), Some(key)) => format!("{command} on {key:?}"),
-        (Some(command), None) => command.into_owned(),
-        (None, _) => String::new(),
+    match name_and_key(command) {
+        Some((name, Some(key))) => format!("{name} on {key:?}"),
+        Some((name, None)) => name.into_owned(),
+        None => String::new(),
     }
 }
 

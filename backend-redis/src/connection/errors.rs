@@ -6,7 +6,8 @@ use pytheus_core::BackendErrorKind::{
     Conflict, Denied, Full, Other, TimedOut, Unavailable, Unsupported,
 };
 use pytheus_core::{BackendError, BackendErrorKind};
-use redis::{Pipeline, ServerError};
+use redis::{Cmd, Pipeline, ServerError};
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -126,21 +127,25 @@ pub(super) fn of_commands(
     key: &[u8],
     commands: &Pipeline,
 ) -> BackendError {
-    let Some(command) = commands.cmd_iter().next().filter(|_| error.kind == TimedOut) else {
-        return error;
-    };
-    let word = |at| match command.args_iter().nth(at) {
-        Some(redis::Arg::Simple(word)) => Some(word),
-        _ => None,
-    };
-    if let Some(name) = word(0) {
-        // Of a script, the number of its keys stands before the first.
-        let is_script = [&b"EVALSHA"[..], b"EVAL"].contains(&name);
-        let key = word(if is_script { 3 } else { 1 }).unwrap_or(key);
-        let (name, key) = (String::from_utf8_lossy(name), String::from_utf8_lossy(key));
+    let first = commands.cmd_iter().next().filter(|_| error.kind == TimedOut);
+    if let Some((name, of)) = first.and_then(name_and_key) {
+        let key = of.unwrap_or_else(|| String::from_utf8_lossy(key));
         error.message = format!("{}, for {name} on {key:?}", error.message);
     }
     error
+}
+
+/// What a command is called, and the first key it is about, if it has one.
+pub(crate) fn name_and_key(command: &Cmd) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
+    let word = |at| match command.args_iter().nth(at) {
+        Some(redis::Arg::Simple(word)) => Some(String::from_utf8_lossy(word)),
+        _ => None,
+    };
+    let name = word(0)?;
+    // Of a script, the number of its keys stands before the first.
+    let is_script = ["EVALSHA", "EVAL"].contains(&&*name);
+    let key = word(if is_script { 3 } else { 1 });
+    Some((name, key))
 }
 
 pub(super) fn not_redis(address: &Address) -> BackendError {

@@ -24,6 +24,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use errors::name_and_key;
 pub(crate) use tls::Tls;
 
 use crate::config::{Address, Servers, Target};

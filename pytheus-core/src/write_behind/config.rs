@@ -84,24 +84,24 @@ impl StoreConfig {
         open: impl Fn() -> Result<T, T::Error> + Send + Sync + 'static,
     ) -> Result<Arc<dyn Backend>, ConfigError> {
         let location = redact(location);
+        let refuse = |message| {
+            let origin = format!("backend URL {location:?}");
+            Err(ConfigError::Value { origin, message })
+        };
         for (option, value, least) in [
             ("interval", self.interval, Duration::from_millis(1)),
             ("lease", self.lease, Duration::from_secs(1)),
         ] {
             if value < least {
-                let origin = format!("backend URL {location:?}");
-                let message = format!("{option} is {value:?}, and has to be {least:?} or more");
-                return Err(ConfigError::Value { origin, message });
+                return refuse(format!("{option} is {value:?}, and has to be {least:?} or more"));
             }
         }
         if self.lease < 2 * self.interval {
-            let origin = format!("backend URL {location:?}");
             let (lease, interval) = (self.lease, self.interval);
-            let message = format!(
+            return refuse(format!(
                 "lease is {lease:?}, and has to be twice the interval of {interval:?} or more, or gauges \
                  vanish before they are refreshed"
-            );
-            return Err(ConfigError::Value { origin, message });
+            ));
         }
         let engine = Engine::private()?.on_conflict(self.on_conflict);
         Ok(Arc::new(WriteBehind::start_in_table(engine, &location, open, self.options())?))
